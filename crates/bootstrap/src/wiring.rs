@@ -207,7 +207,7 @@ impl Vega {
         });
         let generation = Arc::new(TokenGenerationService::new(generation_ports, settings.otp_budget));
         let rejections = RejectionService::new(RejectionPorts {
-            accounts: settings.accounts.clone(),
+            scope: RegistryScope::Configured(settings.accounts.clone()),
             tokens: Arc::clone(&tokens),
             verification: Arc::clone(&verification),
             registry: Arc::clone(&registry),

@@ -9,7 +9,6 @@ use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use thiserror::Error;
-use vega_domain::accounts::Accounts;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::clock_reading::ClockReading;
 use vega_domain::failure::{Failure, FailureReason};
@@ -19,6 +18,7 @@ use vega_domain::token::{CheckResult, StoredToken};
 
 use crate::hot_token_registry::HotTokenRegistry;
 use crate::profile_verification_service::ProfileVerificationService;
+use crate::registry_follower::RegistryScope;
 use crate::token_validity_service::{by_api, current};
 
 /// Whoever reports the same token so soon after another one gets the same answer.
@@ -26,8 +26,8 @@ const SHARED_FOR: Duration = Duration::from_secs(5);
 
 /// What examining a report needs.
 pub struct RejectionPorts {
-    /// The configured accounts.
-    pub accounts: Accounts,
+    /// Whose tokens may be reported.
+    pub scope: RegistryScope,
     /// Where tokens are.
     pub tokens: Arc<dyn UpstoxTokenRepository>,
     /// Asks Upstox, records what it says, and takes dead tokens from the readers.
@@ -222,11 +222,20 @@ async fn examine(ports: Arc<RejectionPorts>, token: StoredToken, who: String) ->
 
 impl RejectionPorts {
     async fn newest(&self, api: &ApiName) -> Result<Newest, ReportError> {
-        let Some((account, configured)) = self.accounts.find(api) else {
-            return Err(ReportError::UnknownApi(api.clone()));
+        let configured = match &self.scope {
+            RegistryScope::Everything => None,
+            RegistryScope::Configured(accounts) => {
+                let found = accounts.find(api);
+                Some(found.ok_or_else(|| ReportError::UnknownApi(api.clone()))?)
+            }
         };
         let stored = self.tokens.load_all().await?;
-        let newest = match current(&by_api(&stored), account, configured) {
+        let stored = by_api(&stored);
+        let newest = match configured {
+            Some((account, configured)) => current(&stored, account, configured),
+            None => stored.get(api).copied(),
+        };
+        let newest = match newest {
             Some(Ok(token)) => Newest::Token(Box::new(token.clone())),
             Some(Err(unreadable)) => {
                 let is_over = matches!(unreadable.error, StoreError::Erased)

@@ -54,6 +54,11 @@ fn failing() -> StoreError {
 
 impl RejectionFixture {
     fn new(tokens: Vec<StoredToken>, answers: Vec<ProfileAnswer>) -> Self {
+        let accounts = Accounts::from(vec![account(&["PRIMARY", "WEBSOCKET1"])]);
+        Self::within(RegistryScope::Configured(accounts), tokens, answers)
+    }
+
+    fn within(scope: RegistryScope, tokens: Vec<StoredToken>, answers: Vec<ProfileAnswer>) -> Self {
         let clock = PausedClock::at(at(0));
         let registry = Arc::new(HotTokenRegistry::new(clock.clone()));
         for token in &tokens {
@@ -116,7 +121,7 @@ impl RejectionFixture {
             6,
         );
         let service = RejectionService::new(RejectionPorts {
-            accounts: Accounts::from(vec![account(&["PRIMARY", "WEBSOCKET1"])]),
+            scope,
             tokens,
             verification: Arc::new(verification),
             registry: Arc::clone(&registry),
@@ -253,6 +258,20 @@ async fn what_does_not_exist_cannot_have_been_refused() {
     assert_eq!(words("REMOVED", 1).await, "no API REMOVED is configured");
     assert_eq!(fixture.calls(), 0);
     assert!(fixture.is_served("PRIMARY"));
+}
+
+/// Such a program reads whatever is stored, and may report all of it.
+#[tokio::test(start_paused = true)]
+async fn a_program_that_knows_no_configuration_reports_any_stored_token() {
+    let tokens = vec![stored("REMOVED", 3)];
+    let fixture = RejectionFixture::within(RegistryScope::Everything, tokens, vec![ProfileAnswer::Invalid]);
+    assert_eq!(
+        fixture.report("REMOVED", 3).await.unwrap().token,
+        ReportedToken::Dead
+    );
+    assert!(!fixture.is_served("REMOVED"));
+    let unknown = fixture.report("OTHER", 1).await.unwrap_err().to_string();
+    assert_eq!(unknown, "OTHER has no generation 1 yet; its newest is none");
 }
 
 /// By time, by the operator's word, by Upstox's, or because its app is configured no more.
