@@ -70,9 +70,10 @@ pub enum Error {
         /// Which, and what to do next.
         words: String,
     },
-    /// The tokio runtime in which the source was made has ended, and nobody follows the server any more.
+    /// Nobody keeps the source fresh any more.
     #[error(
-        "the runtime in which this token source was made has ended: make the source in the one that lives as long as the program"
+        "this token source has ended: it was closed, or the tokio runtime in which it was made has ended. Make it in the one that lives as \
+         long as the program"
     )]
     Ended,
 }

@@ -212,7 +212,7 @@ impl Memory {
         self.is_alive = self.held.as_ref().is_some_and(lives);
     }
 
-    /// Nobody follows the server any more.
+    /// Nobody follows the server any more, so nothing would take a token back.
     pub(crate) fn ends(&mut self) {
         self.has_ended = true;
     }
@@ -241,13 +241,16 @@ impl Memory {
 
     /// Which token there is, as far as anything is known.
     pub(crate) fn told(&self) -> Option<Told> {
-        let held = self.held.as_ref().filter(|_| self.is_alive);
+        let held = self.held.as_ref().filter(|_| self.is_alive && !self.has_ended);
         let told = held.map(|held| (held.token.generation(), held.number));
         (self.known >= Known::Whether).then_some(told)
     }
 
     /// What a program gets now; nothing while the first answer is awaited.
     pub(crate) fn look(&self, min_valid: Duration, now: SystemTime) -> Option<Result<Token, Error>> {
+        if self.has_ended {
+            return Some(Err(Error::Ended));
+        }
         let held = self.held.as_ref();
         let living = held.and_then(|held| Some((&held.token, held.token.lives_for(now)?)));
         match living {
@@ -258,7 +261,6 @@ impl Memory {
                 min_valid,
             })),
             Some((token, _)) => Some(Ok(token.clone())),
-            None if self.has_ended => Some(Err(Error::Ended)),
             None if self.known < Known::Wholly => None,
             None => Some(Err(self.why_not())),
         }

@@ -64,6 +64,12 @@ impl ServerTokens {
     pub fn api(&self) -> &str {
         &self.0.calls.api
     }
+
+    /// Ends the follower now, for all clones: they give nothing from then on. Dropping the last one does that too.
+    pub fn close(&self) {
+        self.0.follower.abort();
+        self.0.memory.ends();
+    }
 }
 
 impl Source {
@@ -133,7 +139,7 @@ async fn report(
 
 /// Waits until memory has what the server calls newer.
 async fn has_newer(calls: &Calls, memory: &SharedMemory, reported: Generation) -> Result<(), Error> {
-    while memory.verdict(reported) != Some(Verdict::Newer) {
+    while memory.verdict(reported) != Some(Ok(Verdict::Newer)) {
         let (epoch, tag) = memory.epoch();
         let (answer, _) = calls.token(tag.as_deref()).await;
         let trouble = match &answer {
@@ -162,7 +168,7 @@ impl TokenSource for ServerTokens {
 
     async fn report_rejected(&self, generation: Generation) -> Result<Verdict, Error> {
         match self.0.memory.verdict(generation) {
-            Some(verdict) => Ok(verdict),
+            Some(known) => known,
             None => self.0.report(generation).await,
         }
     }

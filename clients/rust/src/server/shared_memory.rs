@@ -71,8 +71,13 @@ impl SharedMemory {
         changed.expect("send_if_modified calls its argument")
     }
 
-    pub(crate) fn verdict(&self, reported: Generation) -> Option<Verdict> {
-        self.memory.borrow().verdict(reported, self.clock.now())
+    /// What a report of this generation is worth without asking anybody.
+    pub(crate) fn verdict(&self, reported: Generation) -> Option<Result<Verdict, Error>> {
+        let memory = self.memory.borrow();
+        if memory.has_ended() {
+            return Some(Err(Error::Ended));
+        }
+        memory.verdict(reported, self.clock.now()).map(Ok)
     }
 
     /// What a program gets now; nothing while the first answer is awaited.
@@ -111,8 +116,6 @@ impl SharedMemory {
                         let memory = changes.borrow_and_update();
                         (memory.told(), memory.has_ended())
                     };
-                    // A token that lives on after the end is not told of: nobody would tell of its death.
-                    let told = if has_ended { told.map(|_| None) } else { told };
                     if told != last && told.is_some() {
                         let generation = told.flatten().map(|(generation, _)| generation);
                         return Some((generation, (kept, changes, told)));

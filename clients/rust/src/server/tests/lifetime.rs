@@ -64,19 +64,28 @@ fn a_runtime_that_ends_ends_the_source_and_nobody_waits_for_ever() {
     let mut changes = tokens.changes();
     assert_eq!(block_on(next(&mut changes)), Some(1));
     drop(own);
-    assert!(block_on(tokens.current(Duration::ZERO)).is_ok(), "it lives on");
-    assert_eq!(
-        block_on(changes.collect::<Vec<_>>()),
-        [None],
-        "nobody would tell of its death"
-    );
-    server.clock.it_is(1_000);
     assert_eq!(
         block_on(tokens.current(Duration::ZERO)).unwrap_err(),
         Error::Ended
     );
+    assert_eq!(
+        block_on(changes.collect::<Vec<_>>()),
+        [None],
+        "a program stops trading"
+    );
     let generation = crate::token::Generation::new(1);
     assert_eq!(block_on(tokens.report_rejected(generation)), Err(Error::Ended));
+}
+
+#[tokio::test]
+async fn a_source_that_is_closed_gives_nothing_and_asks_nobody() {
+    let server = ScriptedServer::start().await;
+    let tokens = server.tokens().await;
+    let (clone, changes) = (tokens.clone(), tokens.changes());
+    tokens.close();
+    assert_eq!(clone.current(Duration::ZERO).await.unwrap_err(), Error::Ended);
+    assert_eq!(changes.collect::<Vec<_>>().await, [None]);
+    until(|| server.listeners() == 0).await;
 }
 
 #[test]
