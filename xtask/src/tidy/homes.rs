@@ -19,6 +19,7 @@ const CLOCKS: &[&str] = &[
     "apps/upstox-simulator/src/clock.rs",
     "crates/testing/src/open_hours.rs",
     "clients/rust/src/clock.rs",
+    "clients/rust-local/src/clock.rs",
 ];
 /// A keeper is told by its parent, and has no settings; nor has a library, which finds its user's socket where the session says.
 const ENVIRONMENT: &[&str] = &[

@@ -19,6 +19,7 @@ const BOOTSTRAP: &str = "vega-bootstrap";
 const CLI: &str = "vega-cli";
 const SERVER: &str = "vega-server";
 const CLIENT: &str = "vega-client";
+const LOCAL: &str = "vega-local";
 /// What tests share. It may be imported by the tests of every package, and by nothing else.
 const TESTING: &str = "vega-testing";
 
@@ -28,7 +29,15 @@ const APP: &[&str] = &[DOMAIN, API_TYPES, SERVICES, ORCHESTRATION, BOOTSTRAP];
 const SERVER_MAY: &[&str] = &[DOMAIN, API_TYPES, LISTENING, SERVICES, ORCHESTRATION, BOOTSTRAP];
 
 /// A program of somebody else's: no browser, no wiring.
-const EXAMPLE: &[&str] = &[DOMAIN, UPSTOX, PERSISTENCE, SERVICES, ORCHESTRATION];
+const EXAMPLE: &[&str] = &[
+    DOMAIN,
+    UPSTOX,
+    PERSISTENCE,
+    SERVICES,
+    ORCHESTRATION,
+    CLIENT,
+    LOCAL,
+];
 
 const TABLE: &[(&str, &[&str])] = &[
     (DOMAIN, &[]),
@@ -56,6 +65,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ),
     // It is published, and speaks to the server alone.
     (CLIENT, &[]),
+    (LOCAL, &[DOMAIN, UPSTOX, PERSISTENCE, SERVICES, CLIENT]),
     (CLI, APP),
     (SERVER, SERVER_MAY),
     ("upstox-simulator", &[]),
@@ -173,6 +183,7 @@ mod tests {
     #[case::the_server("vega-server", "vega-selenium", Kind::Normal)]
     #[case::the_other_program("vega-cli", "vega-listening", Kind::Normal)]
     #[case::the_simulator("upstox-simulator", "vega-domain", Kind::Normal)]
+    #[case::tokens_without_a_server("vega-local", "vega-bootstrap", Kind::Normal)]
     #[case::what_is_published("vega-client", "vega-domain", Kind::Normal)]
     #[case::automation("xtask", "vega-domain", Kind::Dev)]
     fn a_forbidden_import_is_found(#[case] package: &str, #[case] import: &str, #[case] kind: Kind) {
@@ -188,6 +199,7 @@ mod tests {
     #[rstest]
     #[case("vega-services", true)]
     #[case("vega-persistence", true)]
+    #[case("vega-local", true)]
     #[case("vega-bootstrap", false)]
     #[case("vega-selenium", false)]
     #[case("upstox-simulator", false)]
