@@ -1,0 +1,1 @@
+"""Tests without any server of Vega."""

@@ -1,0 +1,1 @@
+"""Tests against a real vega-server, the simulated Upstox and a real browser."""

@@ -1,0 +1,38 @@
+"""One vega-server as asyncio programs name it. The twin of `vega_client.server`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from vega_client.aio.follower import Follower
+from vega_client.aio.source import TokenSource
+from vega_client.backoff import default_chance
+from vega_client.endpoint import Endpoint, StrPath, check_api
+
+
+class Server:
+    """A `vega-server` of this machine or of another one."""
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        socket: StrPath | None = None,
+        key_file: StrPath | None = None,
+        ca: StrPath | None = None,
+        consumer: str | None = None,
+        clock: Callable[[], float] = time.time,
+        chance: Callable[[], float] = default_chance,
+    ) -> None:
+        """The arguments are those of `vega_client.Server`. Raises `BadSetup`."""
+        self._endpoint = Endpoint.of(url, socket, key_file, ca, consumer)
+        self._clock = clock
+        self._chance = chance
+
+    def tokens(self, api: str) -> TokenSource:
+        """The token of this API, always the newest. Keep the source: it follows the server until it is closed or dropped."""
+        return TokenSource(Follower(self._endpoint, check_api(api), self._clock, self._chance))
+
+    def __repr__(self) -> str:
+        return f"<Server at {self._endpoint.address}>"
