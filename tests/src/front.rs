@@ -261,6 +261,11 @@ impl Trust {
         })
     }
 
+    /// The authority's own certificate.
+    pub(crate) fn pem(&self) -> &str {
+        &self.pem
+    }
+
     /// For a client that trusts this authority alone.
     pub(crate) fn tls_config(&self) -> Result<TlsConfig> {
         let authority = Certificate::from_pem(self.pem.as_bytes())?;

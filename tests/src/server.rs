@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
 use crate::desk::Desk;
-use crate::front::{Front, Way, free_port};
+use crate::front::{Front, Trust, Way, free_port};
 use crate::processes::{end_at_once, end_politely, until};
 
 /// A server that runs at a desk.
@@ -136,6 +136,11 @@ impl Server {
     /// `http://127.0.0.1:PORT`, or how else callers come to it.
     pub fn address(&self) -> &str {
         &self.way.url
+    }
+
+    /// The certificate, in PEM, of the authority that speaks for it; none where callers come in plain text.
+    pub fn authority(&self) -> Option<&str> {
+        self.way.trust.as_ref().map(Trust::pem)
     }
 
     /// How it was told to be reached, as variables.

@@ -7,6 +7,7 @@ mod back_and_forward;
 mod blocked;
 mod cancelled;
 mod challenge;
+mod clients_rust;
 mod closed_window;
 mod crash_points;
 mod edited_database;

@@ -1,5 +1,6 @@
 //! Beginning and end of a source, inside and outside of runtimes.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -98,29 +99,63 @@ fn a_source_that_is_made_outside_of_a_runtime_says_what_to_do() {
     );
 }
 
+/// What is logged goes here.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 #[tokio::test]
 async fn no_text_of_anything_holds_a_secret() {
+    let log = Log::default();
+    let written = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || written.clone())
+        .finish();
+    // The runtime of this test has one thread.
+    let _logging = tracing::subscriber::set_default(subscriber);
     let server = ScriptedServer::start().await;
     let tokens = server.tokens().await;
-    let built = server.builder();
+    let generation = tokens.current(Duration::ZERO).await.unwrap().generation();
+    tokens.report_rejected(generation).await.unwrap();
+    server.cuts();
+    until(|| server.asked("token").len() == 2).await;
     let texts = format!(
-        "{tokens:?} {:?} {:?} {built:?} {:?}",
+        "{tokens:?} {:?} {:?} {:?} {:?}",
         tokens.current(Duration::ZERO).await,
         tokens.current(Duration::MAX).await,
+        server.builder(),
         server.builder().build().unwrap(),
     );
-    assert!(!texts.contains("canary") && !texts.contains(KEY), "{texts}");
+    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(
+        logged.contains("was reported") && logged.contains("asked for again"),
+        "{logged}"
+    );
+    for text in [texts, logged] {
+        assert!(!text.contains("canary") && !text.contains(KEY), "{text}");
+    }
 }
 
 /// The plainest of executors.
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     struct Unpark(std::thread::Thread);
     impl std::task::Wake for Unpark {
-        fn wake(self: std::sync::Arc<Self>) {
+        fn wake(self: Arc<Self>) {
             self.0.unpark();
         }
     }
-    let waker = std::sync::Arc::new(Unpark(std::thread::current())).into();
+    let waker = Arc::new(Unpark(std::thread::current())).into();
     let mut context = std::task::Context::from_waker(&waker);
     let mut future = std::pin::pin!(future);
     loop {
