@@ -7,10 +7,10 @@ use anyhow::{Context, Result, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rstest::rstest;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout};
 use tokio::time::timeout;
-use vega_tests::{Desk, Engine, Upstox, it_is, until};
+use vega_tests::{Desk, Engine, Stop, Upstox, it_is, until};
 
 const API: &str = "PRIMARY";
 const OTHER: &str = "WEBSOCKET1";
@@ -147,6 +147,19 @@ async fn a_command_gets_its_tokens_and_its_own_ending_comes_through(
     let two = exec(&["PRIMARY,WEBSOCKET1"], &["sh", "-c", told]).await?;
     assert_eq!(two.stdout.lines().next(), Some(&*format!(",{token},{other},1")));
 
+    // A token of another time does not pass for one of these.
+    let stale = ["env", "UPSTOX_ACCESS_TOKEN=of-yesterday"].map(str::to_owned);
+    let line = [
+        "exec",
+        "PRIMARY,WEBSOCKET1,PRIMARY",
+        "--",
+        "sh",
+        "-c",
+        "echo ${UPSTOX_ACCESS_TOKEN-none}",
+    ];
+    let unset = desk.vega_under(&stale, &line).await?;
+    assert_eq!(unset.stdout, "none\n", "{unset:?}");
+
     let vega = desk.program("vega")?.display().to_string();
     let inner = [
         "sh",
@@ -254,6 +267,64 @@ async fn every_signal_comes_to_the_command() -> Result<()> {
     Ok(())
 }
 
+/// What a terminal sends, the command has from it, and gets no second time from Vega.
+#[tokio::test]
+async fn ctrl_c_comes_to_the_command_once() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let desk = Desk::new(&upstox)?;
+    assert_eq!(desk.vega(&["--yes", API]).await?.code, Some(0));
+    let script = "trap 'echo hit' INT; echo ready; while :; do sleep 0.05; done";
+    std::fs::write(desk.path().join("command.sh"), script)?;
+    let mut terminal = desk.start_in_terminal(&["exec", API, "--", "sh", "command.sh"])?;
+    let mut lines = BufReader::new(terminal.stdout.take().context("its output")?).lines();
+    let mut keys = terminal.stdin.take().context("its keys")?;
+    let mut shown = String::new();
+    while !shown.contains("ready") {
+        let line = timeout(PATIENCE, lines.next_line()).await??;
+        shown += &line.context("it has ended")?;
+    }
+    keys.write_all(b"\x03").await?;
+    while !shown.contains("hit") {
+        let line = timeout(PATIENCE, lines.next_line()).await??;
+        shown += &line.context("it has ended")?;
+    }
+    while let Ok(line) = timeout(Duration::from_secs(1), lines.next_line()).await {
+        shown += &line?.context("it has ended")?;
+    }
+    assert_eq!(shown.matches("hit").count(), 1, "{shown}");
+    Ok(())
+}
+
+/// Whoever asks Vega to end is heard before what Vega wants: a new token starts nothing any more. What `nohup` ignores ends nothing.
+#[tokio::test]
+async fn a_command_that_is_asked_to_end_is_not_started_again() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let desk = Desk::new(&upstox)?;
+    assert_eq!(desk.vega(&["--yes", API]).await?.code, Some(0));
+    let slow = "trap 'echo asked; ends=1' TERM; echo started; while [ -z \"$ends\" ]; do sleep 0.05; done; \
+                while [ ! -e go ]; do sleep 0.05; done; exit 6";
+    let mut running = Running::start(&desk, &[API], slow)?;
+    assert_eq!(running.line().await?, "started");
+    running.signal(Signal::SIGTERM)?;
+    assert_eq!(running.line().await?, "asked");
+    another_token(&desk).await?;
+    std::fs::write(desk.path().join("go"), "")?;
+    assert_eq!(running.end().await?.0, Some(6));
+
+    assert_eq!(desk.vega(&["revoke", API, "--yes"]).await?.code, Some(0));
+    let ignores = ["sh", "-c", "trap '' HUP; exec \"$0\" \"$@\""].map(str::to_owned);
+    let waits = ["exec", API, "--wait", "3s", "--", "true"];
+    let waiting = desk.vega_under(&ignores, &waits);
+    let hang_up = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        desk.stop_vega(Stop::HangUp)
+    };
+    let (ended, asked) = tokio::join!(waiting, hang_up);
+    asked?;
+    assert_eq!(ended?.code, Some(125), "it waited to the end");
+    Ok(())
+}
+
 #[tokio::test]
 async fn at_0330_a_command_is_left_alone_or_ended_until_there_is_a_token() -> Result<()> {
     let upstox = Upstox::start().await?;
@@ -281,7 +352,7 @@ async fn at_0330_a_command_is_left_alone_or_ended_until_there_is_a_token() -> Re
         running.signal(Signal::SIGTERM)?;
     }
     let (_, said) = left.end().await?;
-    assert_eq!(said.matches("The command goes on without").count(), 1, "{said}");
+    assert_eq!(said.matches("the command goes on without").count(), 1, "{said}");
     ended.end().await?;
     Ok(())
 }

@@ -55,6 +55,7 @@ mod server_stale;
 mod server_starting;
 mod server_system;
 mod server_times;
+mod server_waits;
 mod session_modes;
 mod several_machines;
 mod stopped;

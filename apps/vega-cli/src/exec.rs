@@ -5,6 +5,8 @@
 mod child;
 mod signals;
 
+use std::cell::Cell;
+use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +15,7 @@ use chrono::TimeDelta;
 use nix::sys::signal::{Signal, raise};
 use tokio::time::{Instant, sleep_until, timeout};
 use vega_bootstrap::{Environment, PortDecorator, Settings, Vega};
+use vega_domain::ids::ApiName;
 use vega_domain::token::StoredToken;
 
 pub(crate) use self::child::{Umask, become_command_if_asked};
@@ -21,6 +24,7 @@ use crate::command_line::program_arguments::{Exec, OnChange, OnExpiry};
 use crate::commands::token;
 use crate::exec::child::{Child, signalled};
 use crate::exec::signals::{Came, Signals};
+use crate::exit::Exit;
 use crate::stop::LEFT_BEHIND;
 use crate::terminal::{Terminal, output};
 
@@ -28,6 +32,8 @@ use crate::terminal::{Terminal, output};
 pub(crate) const FAILED: u8 = 125;
 /// How long a command has to end before it is killed.
 const ENDS_WITHIN: Duration = Duration::from_secs(10);
+/// How long a wish for the command's end counts: it may take its time, or go on in spite of it.
+const A_WISH_LASTS: Duration = Duration::from_mins(1);
 /// Says to a `vega exec` inside another one what it is inside of.
 const INSIDE: &str = "VEGA_EXEC";
 
@@ -93,11 +99,16 @@ async fn run(
         signal = signals.next_that_ends() => return Ok(signalled(signal)),
     };
     let vega = started;
+    let mut apis = wanted.apis.clone();
+    let mut seen = HashSet::new();
+    apis.retain(|api| seen.insert(api.clone()));
     let course = Course {
         vega: &vega,
         wanted,
+        apis,
         umask,
         signals,
+        asked_to_end: Cell::default(),
     };
     let ended = tokio::select! {
         never = vega.follow_tokens() => match never {},
@@ -114,8 +125,12 @@ type Tokens = Vec<Arc<StoredToken>>;
 struct Course<'v> {
     vega: &'v Vega,
     wanted: &'v Exec,
+    /// Each once.
+    apis: Vec<ApiName>,
     umask: Umask,
     signals: Signals,
+    /// When somebody asked the command to end.
+    asked_to_end: Cell<Option<Instant>>,
 }
 
 /// How a command's run went.
@@ -139,14 +154,23 @@ impl Course<'_> {
             () = sleep_until(Instant::now() + self.wanted.wait) => None,
             signal = self.signals.next_that_ends() => return Ok(signalled(signal)),
         };
-        let Some(mut tokens) = first else {
+        let Some(tokens) = first else {
             output::problem(&self.why_none().await?);
             return Ok(FAILED);
         };
+        let child = self.start(&tokens)?;
+        let ended = self.go_on(child, tokens).await;
+        // The command has started: what fails now must not pass for what it did not start for.
+        Ok(ended.unwrap_or_else(|error| {
+            output::problem(&error.to_string());
+            Exit::Unexpected as u8
+        }))
+    }
+
+    /// From the first start of the command on.
+    async fn go_on(&self, mut child: Child, mut tokens: Tokens) -> io::Result<u8> {
         loop {
-            let mut child = Child::start(&self.wanted.command, self.umask, variables(&tokens))?;
-            let (ended, newest) = self.look_after(&mut child, &tokens).await?;
-            match ended {
+            match self.look_after(&mut child, &tokens).await? {
                 Ended::ByItself(code) => return Ok(code),
                 Ended::ForNewer => say("there is a new token: the command is started with it"),
                 Ended::ForNone => say("a token died: the command is ended until there is another one"),
@@ -154,7 +178,8 @@ impl Course<'_> {
             if let Some(code) = self.end(&mut child).await? {
                 return Ok(code);
             }
-            tokens = if let Some(newest) = newest {
+            // As they are now: ending took its time.
+            tokens = if let Some(newest) = self.tokens_to_go_on_with() {
                 newest
             } else {
                 tokio::select! {
@@ -162,14 +187,19 @@ impl Course<'_> {
                     signal = self.signals.next_that_ends() => return Ok(signalled(signal)),
                 }
             };
+            child = self.start(&tokens)?;
         }
+    }
+
+    fn start(&self, tokens: &Tokens) -> io::Result<Child> {
+        Child::start(&self.wanted.command, self.umask, &variables(tokens))
     }
 
     /// The tokens of all APIs, if each has one that lives long enough.
     fn tokens(&self) -> Option<Tokens> {
         let now = self.vega.clock.now();
         let long_enough = TimeDelta::from_std(self.wanted.min_valid).unwrap_or(TimeDelta::MAX);
-        let tokens = self.wanted.apis.iter().map(|api| self.vega.registry.get(api));
+        let tokens = self.apis.iter().map(|api| self.vega.registry.get(api));
         tokens
             .map(|token| token.filter(|token| token.valid_until - now >= long_enough))
             .collect()
@@ -189,7 +219,7 @@ impl Course<'_> {
 
     /// Why the command is not started, with the way out.
     async fn why_none(&self) -> Result<String, CommandError> {
-        for api in &self.wanted.apis {
+        for api in &self.apis {
             match self.vega.registry.get(api) {
                 None => return Ok(token::no_token(self.vega, api).await?.1),
                 Some(token) => {
@@ -204,12 +234,8 @@ impl Course<'_> {
         Ok("a token came this moment. Run the same command again".into())
     }
 
-    /// Waits until the command ends or has to, and hands on what comes meanwhile. With the tokens to go on with, if there are.
-    async fn look_after(
-        &self,
-        child: &mut Child,
-        started_with: &Tokens,
-    ) -> Result<(Ended, Option<Tokens>), CommandError> {
+    /// Waits until the command ends or has to, and hands on what comes meanwhile.
+    async fn look_after(&self, child: &mut Child, started_with: &Tokens) -> io::Result<Ended> {
         let mut changes = self.vega.registry.subscribe();
         let mut known = started_with.clone();
         let mut is_death_told = false;
@@ -218,7 +244,6 @@ impl Course<'_> {
             changes.borrow_and_update();
             match self.tokens_to_go_on_with() {
                 Some(tokens) if !are_same(&tokens, &known) => {
-                    is_death_told = false;
                     match self.wanted.on_change {
                         OnChange::Restart => {
                             restarts_at.get_or_insert_with(|| Instant::now() + self.splay());
@@ -227,27 +252,40 @@ impl Course<'_> {
                         OnChange::Ignore => {}
                     }
                     known = tokens;
+                    is_death_told = false;
                 }
-                Some(_) => {}
+                Some(_) => is_death_told = false,
                 None => match self.wanted.on_expiry {
-                    OnExpiry::Stop => return Ok((Ended::ForNone, None)),
+                    OnExpiry::Stop if !self.is_asked_to_end() => return Ok(Ended::ForNone),
                     OnExpiry::Leave if !is_death_told => {
                         is_death_told = true;
-                        say(&format!("{} The command goes on without", self.why_none().await?));
+                        // Why is not asked for: the database may be away, and the command must not wait for it.
+                        let lacking = self
+                            .apis
+                            .iter()
+                            .filter(|api| self.vega.registry.get(api).is_none());
+                        let names: Vec<&str> = lacking.map(ApiName::as_str).collect();
+                        say(&format!(
+                            "{} has no token any more: the command goes on without",
+                            names.join(", ")
+                        ));
                     }
-                    OnExpiry::Leave => {}
+                    OnExpiry::Stop | OnExpiry::Leave => {}
                 },
             }
             tokio::select! {
-                code = child.wait() => return Ok((Ended::ByItself(code?), None)),
-                came = self.signals.next() => hand_on(child, came),
+                code = child.wait() => return Ok(Ended::ByItself(code?)),
+                came = self.signals.next() => self.hand_on(child, came),
                 _ = changes.changed() => {}
                 () = sleep_until(restarts_at.unwrap_or_else(Instant::now)), if restarts_at.is_some() => {
-                    // New value first: what is gone by then is waited for with the command still there.
-                    if let Some(tokens) = self.tokens_to_go_on_with() {
-                        return Ok((Ended::ForNewer, Some(tokens)));
-                    }
                     restarts_at = None;
+                    if !self.is_asked_to_end() {
+                        // New value first: what is gone by then is waited for with the command still there.
+                        if self.tokens_to_go_on_with().is_some() {
+                            return Ok(Ended::ForNewer);
+                        }
+                        known.clone_from(started_with);
+                    }
                 }
             }
         }
@@ -255,8 +293,28 @@ impl Course<'_> {
 
     /// The newest tokens, however soon they die: a command that has begun goes on until there is none.
     fn tokens_to_go_on_with(&self) -> Option<Tokens> {
-        let tokens = self.wanted.apis.iter().map(|api| self.vega.registry.get(api));
+        let tokens = self.apis.iter().map(|api| self.vega.registry.get(api));
         tokens.collect()
+    }
+
+    /// Whether somebody has asked for the command's end just now: it is not to start again.
+    fn is_asked_to_end(&self) -> bool {
+        self.asked_to_end
+            .get()
+            .is_some_and(|asked| asked.elapsed() < A_WISH_LASTS)
+    }
+
+    fn hand_on(&self, child: &Child, came: Came) {
+        if came.ends_a_command() {
+            self.asked_to_end.set(Some(Instant::now()));
+        }
+        if came.is_to_be_handed_on(child.is_in_our_group()) {
+            child.signal(came.signal);
+        }
+        if came.signal == Signal::SIGTSTP {
+            // So that the shell that started Vega goes on.
+            let _ = raise(Signal::SIGSTOP);
+        }
     }
 
     fn splay(&self) -> Duration {
@@ -264,38 +322,24 @@ impl Course<'_> {
     }
 
     /// Ends the command. Its code, if somebody asked it to end meanwhile: then it is not to start again.
-    async fn end(&self, child: &mut Child) -> Result<Option<u8>, CommandError> {
+    async fn end(&self, child: &mut Child) -> io::Result<Option<u8>> {
         child.signal(Signal::SIGTERM);
         let killed_at = Instant::now() + ENDS_WITHIN;
-        let mut is_asked_to_end = false;
         loop {
             tokio::select! {
                 code = child.wait() => {
                     let code = code?;
-                    return Ok(is_asked_to_end.then_some(code));
+                    return Ok(self.is_asked_to_end().then_some(code));
                 }
-                came = self.signals.next() => {
-                    is_asked_to_end |= came.ends();
-                    hand_on(child, came);
-                }
+                came = self.signals.next() => self.hand_on(child, came),
                 () = sleep_until(killed_at) => {
                     child.signal(Signal::SIGKILL);
                     let code = timeout(ENDS_WITHIN, child.wait()).await;
                     let code = code.map_err(io::Error::from)??;
-                    return Ok(is_asked_to_end.then_some(code));
+                    return Ok(self.is_asked_to_end().then_some(code));
                 }
             }
         }
-    }
-}
-
-fn hand_on(child: &Child, came: Came) {
-    if came.is_to_be_handed_on(child.is_in_our_group()) {
-        child.signal(came.signal);
-    }
-    if came.signal == Signal::SIGTSTP {
-        // So that the shell that started Vega goes on.
-        let _ = raise(Signal::SIGSTOP);
     }
 }
 
@@ -307,19 +351,24 @@ fn are_same(one: &Tokens, other: &Tokens) -> bool {
     })
 }
 
-fn variables(tokens: &Tokens) -> Vec<(String, String)> {
-    let mut variables = Vec::new();
+/// What the command gets beside what Vega has itself; `None` takes a variable away, so that no token of another time or API passes for one of
+/// these.
+fn variables(tokens: &Tokens) -> Vec<(String, Option<String>)> {
+    let mut variables = vec![("UPSTOX_ACCESS_TOKEN".into(), None)];
     for token in tokens {
         let (api, secret) = (&token.api, token.access_token.expose());
-        variables.push((format!("UPSTOX_{api}_ACCESS_TOKEN"), secret.to_owned()));
-        variables.push((format!("VEGA_{api}_GENERATION"), token.generation.to_string()));
+        variables.push((format!("UPSTOX_{api}_ACCESS_TOKEN"), Some(secret.to_owned())));
+        variables.push((
+            format!("VEGA_{api}_GENERATION"),
+            Some(token.generation.to_string()),
+        ));
     }
     if let [token] = &**tokens {
         let secret = token.access_token.expose().to_owned();
-        variables.push(("UPSTOX_ACCESS_TOKEN".into(), secret));
+        variables[0].1 = Some(secret);
     }
     let names: Vec<&str> = tokens.iter().map(|token| token.api.as_str()).collect();
-    variables.push((INSIDE.into(), names.join(",")));
+    variables.push((INSIDE.into(), Some(names.join(","))));
     variables
 }
 

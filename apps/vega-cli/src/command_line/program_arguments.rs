@@ -129,7 +129,7 @@ pub(crate) struct Exec {
     /// Wait so long for the first token of each, such as 30m; without it they must be there
     #[arg(long, value_name = "DURATION", value_parser = vega_bootstrap::length, default_value = "0s")]
     pub(crate) wait: Duration,
-    /// Start with no token that expires sooner than this, such as 1h
+    /// Start the first time with no token that expires sooner than this, such as 1h
     #[arg(long, value_name = "DURATION", value_parser = vega_bootstrap::length, default_value = "0s")]
     pub(crate) min_valid: Duration,
     /// What the command gets when there is a new token: restart (the new token first, then SIGTERM, and SIGKILL after 10 s), signal:NAME

@@ -130,11 +130,11 @@ pub(crate) fn look_for(name: &OsStr, path: Option<&OsStr>) -> Result<(), (u8, St
 }
 
 impl Child {
-    /// Starts a command with these variables beside those of this program.
+    /// Starts a command with these variables beside those of this program; without those that have no value.
     pub(crate) fn start(
         command: &[OsString],
         umask: Umask,
-        variables: impl IntoIterator<Item = (String, String)>,
+        variables: &[(String, Option<String>)],
     ) -> io::Result<Self> {
         let mut process = Command::new(THIS_PROGRAM);
         process
@@ -142,8 +142,13 @@ impl Child {
             .arg(std::process::id().to_string())
             .arg(umask.0.to_string())
             .args(command)
-            .envs(variables)
             .stdin(Stdio::inherit());
+        for (name, value) in variables {
+            match value {
+                Some(value) => process.env(name, value),
+                None => process.env_remove(name),
+            };
+        }
         let process = process.spawn()?;
         let id = process.id().and_then(|id| i32::try_from(id).ok());
         let pid = Pid::from_raw(id.ok_or(ErrorKind::NotFound)?);

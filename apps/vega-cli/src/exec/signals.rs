@@ -49,20 +49,36 @@ impl Came {
         !(self.is_of_the_kernel && command_is_in_our_group)
     }
 
-    /// Whether whoever sent it wants the program to end.
-    pub(crate) fn ends(self) -> bool {
-        matches!(
-            self.signal,
-            Signal::SIGHUP | Signal::SIGINT | Signal::SIGQUIT | Signal::SIGTERM
-        )
+    /// Whether whoever sent it wants a command to end. `SIGHUP` tells many to read their settings anew.
+    pub(crate) fn ends_a_command(self) -> bool {
+        matches!(self.signal, Signal::SIGINT | Signal::SIGQUIT | Signal::SIGTERM)
     }
+
+    /// The same where there is no command.
+    fn ends(self) -> bool {
+        self.ends_a_command() || self.signal == Signal::SIGHUP
+    }
+}
+
+/// The signals that a process ignores, by what `/proc` says of it.
+fn ignored(status: &str) -> u64 {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or_default()
+}
+
+fn is_among(signal: Signal, mask: u64) -> bool {
+    mask >> (signal as i32 - 1) & 1 == 1
 }
 
 impl Signals {
     /// From now on. To be called before there is a second thread, which would get them instead.
     pub(crate) fn keep_back() -> io::Result<Self> {
+        // What whoever started Vega has it ignore, as `nohup` does, the command ignores by itself.
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let ignored = ignored(&status);
         let mut set = SigSet::empty();
-        set.extend(HANDED_ON);
+        set.extend(HANDED_ON.into_iter().filter(|signal| !is_among(*signal, ignored)));
         set.thread_block()?;
         let kept = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC)?;
         let (tell, told) = unbounded_channel();
@@ -105,6 +121,15 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    #[test]
+    fn what_nohup_ignores_is_told() {
+        let mask =
+            ignored("SigBlk:\t0000000000000000\nSigIgn:\t0000000000001001\nSigCgt:\t0000000000000440\n");
+        assert!(is_among(Signal::SIGHUP, mask) && is_among(Signal::SIGPIPE, mask));
+        assert!(!is_among(Signal::SIGTERM, mask));
+        assert_eq!(ignored("nothing"), 0);
+    }
 
     #[rstest]
     #[case::a_terminals_for_the_group(true, true, false)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -21,6 +21,7 @@ use vega_domain::secret::TokenAnswer;
 use vega_domain::token::StoredToken;
 use vega_services::HotToken;
 
+use crate::auth::principal::Principal;
 use crate::http::error_responses::ErrorResponses;
 use crate::http::extract::QueryParams;
 use crate::http::problem::Problem;
@@ -85,6 +86,7 @@ pub(crate) struct Token {
         ErrorResponses))]
 pub(crate) async fn token(
     State(server): State<Arc<Server>>,
+    Extension(principal): Extension<Principal>,
     Path(name): Path<String>,
     QueryParams(wanted): QueryParams<Token>,
     headers: HeaderMap,
@@ -98,11 +100,22 @@ pub(crate) async fn token(
         return Err(Problem::new(ProblemCode::BadRequest, words));
     };
     let name = known_api(&server, name)?;
+    // Whoever waits takes a place like a stream.
+    let permit = (!wait.is_zero()).then(|| server.token_stream_limits.acquire(&principal));
+    let _permit = permit
+        .transpose()
+        .map_err(|words| Problem::new(ProblemCode::TooManyStreams, words))?;
     let until = Instant::now() + wait;
     let mut changes = server.vega.registry.subscribe();
+    let mut has_waited = false;
     loop {
         // Before the look, so that no change falls between the two.
         changes.borrow_and_update();
+        if has_waited && !principal.counts(&server.vega).await {
+            let words = "This access key was revoked, or has expired, while its request waited.";
+            return Err(Problem::new(ProblemCode::NotSignedIn, words));
+        }
+        has_waited = true;
         let answer = token_now(&server, &name, min_valid, &headers);
         let has_it = answer
             .as_ref()

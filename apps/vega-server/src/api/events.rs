@@ -85,13 +85,7 @@ pub(crate) async fn over(server: Arc<Server>, principal: Principal) {
 async fn access_ended(server: &Server, principal: Principal) {
     loop {
         tokio::time::sleep(ACCESS_CHECK_INTERVAL).await;
-        let goes_on = match &principal {
-            Principal::Key(key) => server.vega.access.key_counts(key.id),
-            Principal::Console(_, secret) => server.vega.access.session_counts(secret).await,
-            // Rules are read once, at the start.
-            Principal::Local(_) => true,
-        };
-        if !goes_on {
+        if !principal.counts(&server.vega).await {
             return;
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use vega_bootstrap::Vega;
 use vega_domain::access::{AccessKey, ConsoleSession};
 use vega_domain::secret::SessionSecret;
 
@@ -16,6 +17,16 @@ pub(crate) enum Principal {
 }
 
 impl Principal {
+    /// Whether it still counts: what goes on for long asks again.
+    pub(crate) async fn counts(&self, vega: &Vega) -> bool {
+        match self {
+            Self::Key(key) => vega.access.key_counts(key.id),
+            Self::Console(_, secret) => vega.access.session_counts(secret).await,
+            // Rules are read once, at the start.
+            Self::Local(_) => true,
+        }
+    }
+
     /// Its name in the audit trail and in messages.
     pub(crate) fn name(&self) -> String {
         match self {

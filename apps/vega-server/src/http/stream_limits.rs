@@ -12,9 +12,10 @@ use crate::auth::principal::Principal;
 const PER_PRINCIPAL: usize = 8;
 const ALL_PROGRAMS: usize = 32;
 const ALL_CONSOLES: usize = 16;
-/// A stream of one token is small, and each program of a desk has one for each API that it uses.
-const TOKENS_PER_PRINCIPAL: usize = 256;
-const ALL_TOKENS: usize = 5_000;
+/// Each program of a desk has one for each API that it uses. All kinds together are fewer than the connections of callers that are known, at
+/// the socket and over the network, so that there is always one for who asks and goes.
+const TOKENS_PER_PRINCIPAL: usize = 64;
+const ALL_TOKENS: usize = 80;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum StreamOwner {
