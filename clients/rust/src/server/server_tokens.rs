@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::changes::Changes;
 use crate::error::Error;
@@ -137,20 +137,34 @@ async fn report(
     Ok(verdict)
 }
 
-/// Waits until memory has what the server calls newer.
+/// Waits until memory has what the server calls newer: it may know of a token a moment before it gives it to programs.
 async fn has_newer(calls: &Calls, memory: &SharedMemory, reported: Generation) -> Result<(), Error> {
-    while memory.verdict(reported) != Some(Ok(Verdict::Newer)) {
-        let (epoch, tag) = memory.epoch();
-        let (answer, _) = calls.token(tag.as_deref()).await;
-        let trouble = match &answer {
-            Answer::Token(..) | Answer::StillThat => None,
-            Answer::None(error) | Answer::Refused(error) | Answer::Trouble(error) => Some(error.clone()),
-        };
-        if memory.take(epoch, answer) == Landed::Taken {
-            return trouble.map_or(Ok(()), Err);
+    let waiting = async {
+        loop {
+            let (epoch, tag) = memory.epoch();
+            let (answer, _) = calls.token(tag.as_deref()).await;
+            let trouble = match &answer {
+                Answer::Token(..) | Answer::StillThat => None,
+                Answer::None(error) | Answer::Refused(error) | Answer::Trouble(error) => Some(error.clone()),
+            };
+            let landed = memory.take(epoch, answer);
+            match memory.verdict(reported) {
+                Some(Ok(Verdict::Newer)) => return Ok(()),
+                Some(Err(ended)) => return Err(ended),
+                Some(Ok(_)) | None => {}
+            }
+            if let Some(trouble) = trouble.filter(|_| landed == Landed::Taken) {
+                return Err(trouble);
+            }
+            sleep(calls.timing.again.0).await;
         }
-    }
-    Ok(())
+    };
+    timeout(calls.timing.answer, waiting).await.unwrap_or_else(|_| {
+        Err(Error::unreachable(format!(
+            "the Vega server at {} has a newer token of {} than generation {reported}, and does not give it",
+            calls.server, calls.api
+        )))
+    })
 }
 
 #[async_trait]

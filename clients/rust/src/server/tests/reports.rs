@@ -39,6 +39,22 @@ async fn the_newer_token_is_there_when_the_report_returns() {
     assert_eq!(server.asked("rejections").len(), 1, "what is newer is here");
 }
 
+/// Another process stored it, and the server's memory follows.
+#[tokio::test]
+async fn a_newer_token_that_the_server_gives_a_moment_later_is_waited_for() {
+    let server = ScriptedServer::start().await;
+    let tokens = server.tokens().await;
+    server.says_of_reports(verdict("newer"));
+    let reporting = tokens.report_rejected(FIRST);
+    let comes = async {
+        until(|| server.asked("token").len() >= 3).await;
+        server.says(token(2, 1_000));
+    };
+    let (reported, ()) = tokio::join!(reporting, comes);
+    assert_eq!(reported, Ok(Verdict::Newer));
+    assert_eq!(tokens.current(Duration::ZERO).await.unwrap().expose(), "canary-2");
+}
+
 #[tokio::test]
 async fn a_thousand_reports_of_one_token_are_one() {
     let server = ScriptedServer::start().await;
