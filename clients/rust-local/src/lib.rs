@@ -1,5 +1,5 @@
 //! Upstox access tokens straight from Vega's database, for Rust programs of the same user on the same machine. `LocalTokens` opens what is
-//! there, follows what any process stores, and gives the tokens by the three calls of [`TokenSource`](vega_client::TokenSource). It never
+//! there, follows what any process stores, and gives the tokens by the three calls of [`TokenSource`]. It never
 //! signs in, and makes no file.
 #![warn(missing_docs)]
 
