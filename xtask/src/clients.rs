@@ -1,5 +1,5 @@
-//! `cargo xtask clients`: the client libraries of other languages, with their own test runners, against the real server and the simulator.
-//! Rust's are among the Rust tests.
+//! `cargo xtask clients`: the client libraries. Those of other languages with their own test runners, against the real server and the
+//! simulator; Rust's with all its features, which the Rust tests of everything leave out, and as a package.
 
 use std::time::Duration;
 
@@ -24,9 +24,27 @@ pub(crate) fn run_alone() -> Result<()> {
 
 /// Needs the programs, also with test hooks, a browser, and the packages of the stories.
 pub(crate) fn clients() -> Result<()> {
+    rust()?;
     open_hours::wait_for(LENGTH);
     python()?;
     node()
+}
+
+fn rust() -> Result<()> {
+    let client = ["-p", "vega-client", "--locked", "--all-features"];
+    let clippy = ["--all-targets", "--", "-D", "warnings"];
+    run(&root(), "cargo", &[&["clippy"], &client[..], &clippy].concat())?;
+    // With those in its documentation.
+    run(&root(), "cargo", &[&["test"], &client[..]].concat())?;
+    let package = [
+        "package",
+        "-p",
+        "vega-client",
+        "--locked",
+        "--allow-dirty",
+        "--no-verify",
+    ];
+    run(&root(), "cargo", &package)
 }
 
 fn python() -> Result<()> {

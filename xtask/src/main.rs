@@ -46,7 +46,7 @@ enum Command {
     Chaos(chaos::Options),
     /// Let things happen to two machines with one database and look whether vega keeps its promises; 17 times, or --rounds 1000
     Machines(machines::Options),
-    /// The client libraries of other languages against the real server
+    /// The client libraries, those of other languages against the real server
     Clients,
     /// Call the server as its OpenAPI document allows, and as it does not
     Contract,
