@@ -273,9 +273,11 @@ async fn ctrl_c_comes_to_the_command_once() -> Result<()> {
     let upstox = Upstox::start().await?;
     let desk = Desk::new(&upstox)?;
     assert_eq!(desk.vega(&["--yes", API]).await?.code, Some(0));
-    let script = "trap 'echo hit' INT; echo ready; while :; do sleep 0.05; done";
-    std::fs::write(desk.path().join("command.sh"), script)?;
-    let mut terminal = desk.start_in_terminal(&["exec", API, "--", "sh", "command.sh"])?;
+    // A shell's trap would make one of two that come at once.
+    let script = "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])\nprint('ready', flush=True)\n\
+                  while signal.sigwait([signal.SIGINT]):\n    print('hit', flush=True)\n";
+    std::fs::write(desk.path().join("command.py"), script)?;
+    let mut terminal = desk.start_in_terminal(&["exec", API, "--", "python3", "command.py"])?;
     let mut lines = BufReader::new(terminal.stdout.take().context("its output")?).lines();
     let mut keys = terminal.stdin.take().context("its keys")?;
     let mut shown = String::new();

@@ -150,6 +150,8 @@ impl Course<'_> {
             return Ok(FAILED);
         }
         let first = tokio::select! {
+            // A token that is there counts, however short the wait.
+            biased;
             tokens = self.until_there() => Some(tokens),
             () = sleep_until(Instant::now() + self.wanted.wait) => None,
             signal = self.signals.next_that_ends() => return Ok(signalled(signal)),
