@@ -94,11 +94,10 @@ async fn run(
     signals: Signals,
 ) -> Result<u8, CommandError> {
     let terminal = Arc::new(Terminal::new(false));
-    let started = tokio::select! {
+    let vega = tokio::select! {
         started = Vega::start(settings, environment, terminal.clone(), terminal, decorator) => started?,
         signal = signals.next_that_ends() => return Ok(signalled(signal)),
     };
-    let vega = started;
     let mut apis = wanted.apis.clone();
     let mut seen = HashSet::new();
     apis.retain(|api| seen.insert(api.clone()));
@@ -280,12 +279,15 @@ impl Course<'_> {
                 came = self.signals.next() => self.hand_on(child, came),
                 _ = changes.changed() => {}
                 () = sleep_until(restarts_at.unwrap_or_else(Instant::now)), if restarts_at.is_some() => {
-                    restarts_at = None;
-                    if !self.is_asked_to_end() {
-                        // New value first: what is gone by then is waited for with the command still there.
-                        if self.tokens_to_go_on_with().is_some() {
-                            return Ok(Ended::ForNewer);
-                        }
+                    // New value first: what is gone by then is waited for with the command still there.
+                    let is_there = self.tokens_to_go_on_with().is_some();
+                    restarts_at = match self.asked_to_end.get() {
+                        // A command that goes on in spite of it gets its token later.
+                        Some(asked) if is_there && self.is_asked_to_end() => Some(asked + A_WISH_LASTS),
+                        _ if is_there => return Ok(Ended::ForNewer),
+                        _ => None,
+                    };
+                    if !is_there {
                         known.clone_from(started_with);
                     }
                 }

@@ -1,6 +1,7 @@
 //! Every JSON shape that programs and the console read, once: for `vega … --json`, the server's answers, its event stream and
 //! the OpenAPI file, from which the console's types are generated. Objects carry `"v": 1`; fields are only ever added. Times
-//! are RFC 3339 with +05:30, with Unix seconds beside those that programs compare. Only `TokenView` holds a secret.
+//! are RFC 3339 with +05:30, with Unix seconds beside those that programs compare. Only `TokenView`,
+//! `AnsweredTokenView` and `WatchedTokenView` hold a secret.
 //!
 //! Holds shapes and how they are filled from the domain; reads nothing and decides nothing.
 

@@ -1,13 +1,13 @@
 //! What programs are told of one API's token as it changes: whether there is one, which one, and until when. Never the token,
 //! unless somebody asked `vega watch` for it.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 use vega_domain::expiry::rfc3339_ist;
 use vega_domain::token::StoredToken;
 
 /// The data of a `token` event of `/api/v1/apis/{api}/events`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct TokenStateView {
     pub v: u8,
     /// The API's name.

@@ -120,7 +120,7 @@ fn update_gauges(server: &Server) {
     }
     let under_way = snapshot.run.is_some_and(|run| run.under_way);
     metrics::gauge!("vega_run_under_way").set(f64::from(u8::from(under_way)));
-    let open = server.stream_limits.count();
+    let open = server.stream_limits.count() + server.token_stream_limits.count();
     metrics::gauge!("vega_event_streams").set(figure(i64::try_from(open).unwrap_or(0)));
 }
 

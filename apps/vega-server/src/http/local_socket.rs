@@ -104,6 +104,9 @@ fn why(error: &Error) -> String {
                                 /etc/tmpfiles.d), or set VEGA__SERVER__SOCKET to another file"
                 .into()
         }
+        ErrorKind::InvalidInput => {
+            format!("{error}. Let the socket's unit have one ListenStream, which is a file")
+        }
         ErrorKind::AlreadyExists => {
             format!("{error}. Move it away, or set VEGA__SERVER__SOCKET to another file")
         }
