@@ -44,11 +44,15 @@ async fn fifty_reports_are_one_question_and_a_dead_token_is_gone() -> Result<()>
     let alive = report(&server, &program, &json!({ "generation": generation })).await?;
     assert_eq!(alive.json()?["answer"], "alive", "{alive:?}");
     let before = upstox.count("profile_calls").await?;
+    let words = alive.json()?["detail"].as_str().unwrap_or_default().to_owned();
+    assert!(
+        words.contains("UDAPI1221, the call must come from the static IP"),
+        "{words}"
+    );
+    let future = report(&server, &program, &json!({ "generation": 7 })).await?;
     assert_eq!(
-        report(&server, &program, &json!({ "generation": 7 }))
-            .await?
-            .status,
-        400
+        (future.status, &future.json()?["code"]),
+        (400, &json!("unknown_generation"))
     );
     assert_eq!(
         report(&server, &program, &json!({ "generation": 0 }))

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use tokio::time::sleep;
-use vega_tests::{Caller, Desk, Request, Server, Upstox};
+use vega_tests::{Caller, Desk, Events, Request, Server, Upstox};
 
 use crate::server_route_permissions::key;
 
@@ -38,11 +38,15 @@ async fn who_waits_gets_the_next_token_and_nobody_whose_key_was_revoked_meanwhil
     assert_eq!(in_vain.status, 409, "{in_vain:?}");
 
     let mut events = server.events_at("/api/v1/apis/PRIMARY/events", &good).await?;
-    events.until("\"servable\":false").await?;
+    events.until("\"code\":\"human_needed\"").await?;
+    ensure!(events.text().contains("\"servable\":false"), "{}", events.text());
+    let mut of_bad = server.events_at("/api/v1/apis/PRIMARY/events", &bad).await?;
     let (first, revoked) = (wait("?wait=50s", &good), wait("?wait=50s", &bad));
     sleep(Duration::from_millis(500)).await;
     let ran = desk.vega(&["key", "revoke", "bad"]).await?;
     assert_eq!(ran.code, Some(0), "{ran:?}");
+    of_bad.until("event: end").await?;
+    of_bad.until("was revoked").await?;
     another_token(&desk).await?;
     let (first, revoked) = (first.await??, revoked.await??);
     assert_eq!((first.status, revoked.status), (200, 401), "{revoked:?}");
@@ -57,5 +61,14 @@ async fn who_waits_gets_the_next_token_and_nobody_whose_key_was_revoked_meanwhil
     let (next, signed_in) = tokio::join!(server.send(&request), another_token(&desk));
     signed_in?;
     assert_eq!(next?.json()?["generation"], 2);
-    events.until("\"generation\":2").await
+    events.until("\"generation\":2").await?;
+    server_stops(server, events).await
+}
+
+/// Whoever listens is told.
+async fn server_stops(server: Arc<Server>, mut events: Events) -> Result<()> {
+    let server = Arc::into_inner(server).context("nobody else has it")?;
+    let (stopped, told) = tokio::join!(server.stop(), events.until("\"code\":\"stopping\""));
+    stopped?;
+    told
 }

@@ -51,4 +51,4 @@ pub use settings::{ConfigView, SettingView};
 pub use system::{
     CertificateView, DatabaseView, HealthView, KeySourceKind, KeySourceView, SignInView, SystemView,
 };
-pub use token_state::{TokenStateView, WatchedTokenView};
+pub use token_state::{StreamEndView, TokenStateView, TokenStreamEvent, WatchedTokenView};

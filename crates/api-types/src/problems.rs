@@ -43,6 +43,8 @@ codes! {
     NotFound = "not_found", 404, "There is no such thing";
     /// No such API is configured.
     UnknownApi = "unknown_api", 404, "No such API is configured";
+    /// The API has no such token yet.
+    UnknownGeneration = "unknown_generation", 400, "There is no such generation";
     /// There is no run.
     NoRun = "no_run", 404, "There is no such run";
     /// The path has no such method.

@@ -21,6 +21,8 @@ pub struct RejectionView {
     pub v: u8,
     pub api: String,
     pub answer: TokenAnswer,
+    /// What that means, and what to do next.
+    pub detail: String,
     /// The generation that was reported.
     pub generation: u32,
     /// The API's newest one.

@@ -6,7 +6,29 @@ use utoipa::ToSchema;
 use vega_domain::expiry::rfc3339_ist;
 use vega_domain::token::StoredToken;
 
-/// The data of a `token` event of `/api/v1/apis/{api}/events`.
+use crate::problems::{ProblemCode, ProblemView};
+
+/// One server-sent event of `/api/v1/apis/{api}/events`. `event` is its name; `data` is what its `data:` line holds, as JSON.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(tag = "event", content = "data", rename_all = "snake_case")]
+pub enum TokenStreamEvent {
+    /// How the token stands.
+    Token(TokenStateView),
+    /// The server ends the stream; nothing follows.
+    End(StreamEndView),
+}
+
+/// Why a stream ends.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct StreamEndView {
+    pub v: u8,
+    /// The cause: another try is of use after `stopping`, and of none after the others.
+    pub code: ProblemCode,
+    /// The cause, and what to do next.
+    pub detail: String,
+}
+
+/// How the token of one API stands, for programs that use it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct TokenStateView {
     pub v: u8,
@@ -16,20 +38,52 @@ pub struct TokenStateView {
     pub servable: bool,
     /// Which one; counts the tokens of this API.
     pub generation: Option<u32>,
+    /// Tells this token from every other one of the API: the `ETag` of its answer, without the quotes. A generation can come twice,
+    /// where a database server lost the first one.
+    pub version: Option<String>,
     pub valid_until: Option<String>,
     pub valid_until_unix: Option<i64>,
+    /// Why there is none, as the answer to `GET /api/v1/apis/{api}/token` would say; missing for the moment in which that is not known
+    /// yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<ProblemCode>,
+    /// The cause in words, and what to do next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// When it is worth asking again, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_at_unix: Option<i64>,
 }
 
 impl TokenStateView {
-    /// With this token, if programs get one.
-    pub fn of(api: &str, token: Option<&StoredToken>) -> Self {
+    /// With this token, whose version is `version`.
+    pub fn with(token: &StoredToken, version: &str) -> Self {
+        Self {
+            servable: true,
+            generation: Some(token.generation.get()),
+            version: Some(version.to_owned()),
+            valid_until: Some(rfc3339_ist(token.valid_until)),
+            valid_until_unix: Some(token.valid_until.timestamp()),
+            ..Self::without(token.api.as_str(), None)
+        }
+    }
+
+    /// Without a token, for this cause, if it is known.
+    pub fn without(api: &str, cause: Option<&ProblemView>) -> Self {
         Self {
             v: 1,
             api: api.to_owned(),
-            servable: token.is_some(),
-            generation: token.map(|token| token.generation.get()),
-            valid_until: token.map(|token| rfc3339_ist(token.valid_until)),
-            valid_until_unix: token.map(|token| token.valid_until.timestamp()),
+            servable: false,
+            generation: None,
+            version: None,
+            valid_until: None,
+            valid_until_unix: None,
+            code: cause.map(|cause| cause.code),
+            detail: cause.map(|cause| cause.detail.clone()),
+            retry_at: cause.and_then(|cause| cause.retry_at.clone()),
+            retry_at_unix: cause.and_then(|cause| cause.retry_at_unix),
         }
     }
 }

@@ -1,15 +1,19 @@
 //! A socket in the file system, for programs of this machine. Decides whose file may be replaced and who may connect; who calls is the
 //! kernel's word, and what a caller may do is the program's. That nobody else may change its folder is the program's to see to.
 
+use std::collections::VecDeque;
 use std::fs::{File, Permissions, TryLockError};
-use std::io::{Error, ErrorKind, Result};
+use std::io::{Error, ErrorKind, Result, Write as _};
+use std::net::Shutdown;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::unistd::Uid;
 use tokio::net::{UnixListener, UnixStream};
 
+/// So many connections that were refused stay open until others are refused.
+const REFUSED_STAY: usize = 16;
 /// For this user alone.
 const OWN: u32 = 0o600;
 /// For a group too.
@@ -34,14 +38,16 @@ impl LocalCaller {
     }
 }
 
-/// Whether a caller is let in; every other one is closed before its first byte is read. It may take note of them.
-pub type Admits = Arc<dyn Fn(LocalCaller) -> bool + Send + Sync>;
+/// Whether a caller is let in; every other one is told the problem, as JSON, and closed before its first byte is read. It may take note
+/// of them.
+pub type Admits = Arc<dyn Fn(LocalCaller) -> std::result::Result<(), Vec<u8>> + Send + Sync>;
 
 /// The socket, until it is dropped.
 pub struct LocalSocket {
     listener: UnixListener,
     admits: Admits,
     nameless: Nameless,
+    refused: RefusedConnections,
     /// Removed in the end; `None` where the file is a service manager's.
     file: Option<OwnFile>,
 }
@@ -76,6 +82,7 @@ impl LocalSocket {
             listener,
             admits,
             nameless: Nameless::of_this_process(),
+            refused: RefusedConnections::default(),
             file: Some(OwnFile {
                 path: path.to_owned(),
                 _lock: lock,
@@ -117,6 +124,7 @@ impl LocalSocket {
             listener: UnixListener::from_std(listener)?,
             admits,
             nameless: Nameless::of_this_process(),
+            refused: RefusedConnections::default(),
             file: None,
         }))
     }
@@ -138,8 +146,44 @@ impl LocalSocket {
             gid: caller.gid(),
             pid: caller.pid(),
         };
-        let is_let_in = !self.nameless.includes(caller) && (self.admits)(caller);
-        Ok(is_let_in.then_some((stream, caller)))
+        if self.nameless.includes(caller) {
+            return Ok(None);
+        }
+        match (self.admits)(caller) {
+            Ok(()) => Ok(Some((stream, caller))),
+            Err(problem) => {
+                self.refused.add(stream, &problem);
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// Connections that were refused. The last ones stay open, at this end for nothing more: whoever is still sending when its
+/// connection is closed cannot read why.
+#[derive(Default)]
+struct RefusedConnections(Mutex<VecDeque<std::os::unix::net::UnixStream>>);
+
+impl RefusedConnections {
+    /// Answers whatever is asked with 403 and this problem. Waits for nobody: an empty connection takes so little at once.
+    fn add(&self, stream: UnixStream, problem: &[u8]) {
+        let head = format!(
+            "HTTP/1.1 403 Forbidden\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+            problem.len()
+        );
+        // Whoever is gone already needs no answer.
+        let Ok(mut stream) = stream.into_std() else {
+            return;
+        };
+        let told = stream.write_all(&[head.as_bytes(), problem].concat());
+        if told.and_then(|()| stream.shutdown(Shutdown::Write)).is_err() {
+            return;
+        }
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.len() >= REFUSED_STAY {
+            open.pop_front();
+        }
+        open.push_back(stream);
     }
 }
 
@@ -211,7 +255,8 @@ mod tests {
     }
 
     fn bind(path: &Path, admits: bool) -> Result<LocalSocket> {
-        LocalSocket::bind(path, None, Arc::new(move |_| admits))
+        let admits = move |_| admits.then_some(()).ok_or_else(|| b"{\"words\":1}".to_vec());
+        LocalSocket::bind(path, None, Arc::new(admits))
     }
 
     #[tokio::test]
@@ -228,15 +273,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_is_not_let_in_is_closed_at_once() {
+    async fn whoever_is_not_let_in_is_told_so_and_closed_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("vega.sock");
         let socket = bind(&path, false).unwrap();
         let (accepted, connected) = tokio::join!(socket.accept(), UnixStream::connect(&path));
         assert!(accepted.unwrap().is_none());
-        let mut nothing = Vec::new();
-        let read = tokio::io::AsyncReadExt::read_to_end(&mut connected.unwrap(), &mut nothing).await;
-        assert_eq!(read.unwrap(), 0);
+        let mut told = String::new();
+        let read = tokio::io::AsyncReadExt::read_to_string(&mut connected.unwrap(), &mut told).await;
+        read.unwrap();
+        assert!(told.starts_with("HTTP/1.1 403 Forbidden\r\n"), "{told}");
+        assert!(told.ends_with("\r\n\r\n{\"words\":1}"), "{told}");
     }
 
     #[tokio::test]
@@ -271,7 +318,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("vega.sock");
         let own = nix::unistd::Gid::effective().as_raw();
-        let _socket = LocalSocket::bind(&path, Some(own), Arc::new(|_| true)).unwrap();
+        let _socket = LocalSocket::bind(&path, Some(own), Arc::new(|_| Ok(()))).unwrap();
         assert_eq!((mode(&path), path.metadata().unwrap().gid()), (0o660, own));
     }
 

@@ -1,5 +1,6 @@
 //! Handles reports of programs that Upstox rejects their token. Upstox is asked once for all reports within a few seconds, and a
-//! dead token is taken from every reader. A report never starts a sign-in, and never makes a token dead by itself.
+//! dead token is taken from every reader. A report never starts a sign-in, and never makes a token dead by itself. Whoever is told
+//! of a newer token can get it: readers of this process have it by then.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -43,9 +44,11 @@ pub struct RejectionPorts {
 /// Examines reports of refused tokens.
 pub struct RejectionService {
     ports: Arc<RejectionPorts>,
-    /// The newest examination of each API's token.
-    examinations: Mutex<HashMap<ApiName, Examination>>,
+    examinations: Arc<Examinations>,
 }
+
+/// The newest examination of each API's token.
+type Examinations = Mutex<HashMap<ApiName, Examination>>;
 
 /// What a reported token is worth.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,6 +112,8 @@ struct Examination {
     reported: Generation,
     began: ClockReading,
     outcome: Shared<BoxFuture<'static, Outcome>>,
+    /// Another one follows by itself: this one was told to a report that came after Upstox's answer.
+    is_followed: bool,
 }
 
 impl Examination {
@@ -119,6 +124,13 @@ impl Examination {
             Some(outcome) => outcome.is_ok() && self.began.age(now) < SHARED_FOR,
         };
         self.reported == reported && is_open
+    }
+
+    /// After how long another one has to follow, now that a report gets this answer: the token may have died since.
+    fn follow_up(&mut self, now: &ClockReading) -> Option<Duration> {
+        let is_good = matches!(self.outcome.peek(), Some(Ok(answer)) if answer.token == ReportedToken::Alive);
+        let is_due = is_good && !std::mem::replace(&mut self.is_followed, is_good);
+        is_due.then(|| SHARED_FOR.saturating_sub(self.began.age(now)))
     }
 }
 
@@ -135,12 +147,15 @@ impl RejectionService {
     pub fn new(ports: RejectionPorts) -> Self {
         Self {
             ports: Arc::new(ports),
-            examinations: Mutex::default(),
+            examinations: Arc::default(),
         }
     }
 
     /// `who` (for the audit trail) was refused by Upstox with this generation of the API's token. A new token is asked about
-    /// for up to 20 s; the examination goes on when the caller waits no more.
+    /// for up to 20 s, if no newer one comes before; the examination goes on when the caller waits no more.
+    ///
+    /// # Errors
+    /// No such API or generation, or the database failed. Nothing changed then.
     pub async fn report(&self, api: &ApiName, reported: Generation, who: &str) -> Outcome {
         let token = match self.ports.newest(api).await? {
             Newest::None => return Err(future(api, reported, None)),
@@ -161,36 +176,93 @@ impl RejectionService {
             Newest::Token(token) => *token,
         };
         if reported < token.generation {
+            self.ports.registry.publish(&token);
             return Ok(answer_about(&token, reported, ReportedToken::Newer));
         }
         // Nobody gets it any more: by time, by the operator's word or Upstox's.
         if token.rejected_at.is_some() || !token.may_live(self.ports.clock.now()) {
             return Ok(answer_about(&token, reported, ReportedToken::Dead));
         }
-        self.examination(token, who).await
+        let examined = examination(&self.ports, &self.examinations, token, who);
+        self.examined_or_newer(api, reported, examined).await
     }
 
-    /// The examination of this token that is under way or has just been made, or a new one. It is carried out whether or
-    /// not its first caller waits for it.
-    fn examination(&self, token: StoredToken, who: &str) -> Shared<BoxFuture<'static, Outcome>> {
-        let now = self.ports.clock.reading();
-        let mut examinations = self.examinations.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(last) = examinations.get(&token.api)
-            && last.answers(token.generation, &now)
-        {
-            return last.outcome.clone();
+    /// What an examination comes to, unless this process has a newer token before.
+    async fn examined_or_newer(
+        &self,
+        api: &ApiName,
+        reported: Generation,
+        examined: impl Future<Output = Outcome>,
+    ) -> Outcome {
+        let mut changes = self.ports.registry.subscribe();
+        let mut examined = std::pin::pin!(examined);
+        loop {
+            // Before the look, so that no change falls between the two.
+            changes.borrow_and_update();
+            let hot = self.ports.registry.get(api);
+            if let Some(newer) = hot.filter(|hot| hot.generation > reported) {
+                return Ok(answer_about(&newer, reported, ReportedToken::Newer));
+            }
+            tokio::select! {
+                biased;
+                outcome = &mut examined => return outcome,
+                _ = changes.changed() => {}
+            }
         }
-        let (api, reported) = (token.api.clone(), token.generation);
-        let examining = tokio::spawn(examine(Arc::clone(&self.ports), token, who.to_owned()));
-        let outcome = async { examining.await.unwrap_or(Err(ReportError::BrokenOff)) };
-        let outcome = outcome.boxed().shared();
-        let examination = Examination {
-            reported,
-            began: now,
-            outcome: outcome.clone(),
-        };
-        examinations.insert(api, examination);
-        outcome
+    }
+}
+
+/// The examination of this token that is under way or has just been made, or a new one. It is carried out whether or
+/// not its first caller waits for it.
+fn examination(
+    ports: &Arc<RejectionPorts>,
+    examinations: &Arc<Examinations>,
+    token: StoredToken,
+    who: &str,
+) -> Shared<BoxFuture<'static, Outcome>> {
+    let now = ports.clock.reading();
+    let mut held = examinations.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(last) = held.get_mut(&token.api)
+        && last.answers(token.generation, &now)
+    {
+        if let Some(pause) = last.follow_up(&now) {
+            let (ports, examinations) = (Arc::clone(ports), Arc::clone(examinations));
+            let who = format!("{who}, soon after the last answer");
+            tokio::spawn(async move {
+                tokio::time::sleep(pause).await;
+                examine_again(&ports, &examinations, &token, &who).await;
+            });
+        }
+        return last.outcome.clone();
+    }
+    let (api, reported) = (token.api.clone(), token.generation);
+    let examining = tokio::spawn(examine(Arc::clone(ports), token, who.to_owned()));
+    let outcome = async { examining.await.unwrap_or(Err(ReportError::BrokenOff)) };
+    let outcome = outcome.boxed().shared();
+    let examination = Examination {
+        reported,
+        began: now,
+        outcome: outcome.clone(),
+        is_followed: false,
+    };
+    held.insert(api, examination);
+    outcome
+}
+
+/// As if the token was reported now, if programs still get it.
+async fn examine_again(
+    ports: &Arc<RejectionPorts>,
+    examinations: &Arc<Examinations>,
+    token: &StoredToken,
+    who: &str,
+) {
+    let hot = ports.registry.get(&token.api);
+    let Some(hot) = hot.filter(|hot| hot.generation == token.generation) else {
+        return;
+    };
+    let outcome = examination(ports, examinations, StoredToken::clone(&hot), who).await;
+    if let Err(error) = outcome {
+        tracing::warn!(api = %token.api, %error, "a token that was reported again could not be looked at again");
     }
 }
 
@@ -206,9 +278,15 @@ async fn examine(ports: Arc<RejectionPorts>, token: StoredToken, who: String) ->
         return Err(ReportError::BrokenOff);
     };
     // A run may have brought the next one meanwhile.
-    let newest = ports.tokens.newest_generation(&api).await?;
-    if let Some(newest) = newest.filter(|newest| *newest > reported) {
-        return Ok(answer(reported, newest, ReportedToken::Newer, None));
+    match ports.newest(&api).await? {
+        Newest::Token(newer) if newer.generation > reported => {
+            ports.registry.publish(&newer);
+            return Ok(answer_about(&newer, reported, ReportedToken::Newer));
+        }
+        Newest::Unavailable(newest, _) if newest > reported => {
+            return Ok(answer(reported, newest, ReportedToken::Newer, None));
+        }
+        _ => {}
     }
     let worth = match token.last_check.map(|check| check.result) {
         _ if token.rejected_at.is_some() => ReportedToken::Dead,

@@ -54,13 +54,13 @@ async fn tell(vega: &Vega, wanted: &Watch) -> Result<Exit, CommandError> {
 fn line(vega: &Vega, api: &ApiName, with_token: bool) -> Result<(String, Zeroizing<String>), CommandError> {
     let there = vega.registry.read(api, |hot| {
         let token = hot.token();
-        let state = TokenStateView::of(api.as_str(), Some(token));
+        let state = TokenStateView::with(token, hot.version());
         let access_token = with_token.then(|| token.access_token.expose());
         let line = WatchedTokenView { state, access_token };
         (hot.version().to_owned(), written(&line))
     });
     let (version, line) = there.unwrap_or_else(|| {
-        let state = TokenStateView::of(api.as_str(), None);
+        let state = TokenStateView::without(api.as_str(), None);
         let line = WatchedTokenView {
             state,
             access_token: None,

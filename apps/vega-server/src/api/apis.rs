@@ -13,7 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
 use utoipa::IntoParams;
-use vega_api_types::{AccountView, ApiView, ApisView, ClosedView, TokenView};
+use vega_api_types::{AccountView, ApiView, ApisView, ClosedView, Snapshot, TokenView};
 use vega_domain::expiry::in_ist;
 use vega_domain::ids::ApiName;
 use vega_domain::no_token::{Closed, NoToken, new_one_from, status_words};
@@ -111,9 +111,8 @@ pub(crate) async fn token(
     loop {
         // Before the look, so that no change falls between the two.
         changes.borrow_and_update();
-        if has_waited && !principal.counts(&server.vega).await {
-            let words = "This access key was revoked, or has expired, while its request waited.";
-            return Err(Problem::new(ProblemCode::NotSignedIn, words));
+        if has_waited {
+            principal.counts(&server.vega).await?;
         }
         has_waited = true;
         let answer = token_now(&server, &name, min_valid, &headers);
@@ -212,13 +211,26 @@ fn written(token: &StoredToken) -> TokenAnswer {
 
 /// Why there is no token to serve, from the dashboard.
 fn why_not(server: &Server, name: &ApiName) -> Problem {
-    let apis = server.dashboard.apis();
-    let Some(api) = apis.apis.iter().find(|view| view.api == name.as_str()) else {
-        return unknown_api(server);
-    };
-    let mut accounts = apis.accounts.iter();
-    let account = accounts.find(|account| account.account == api.account);
-    no_token(api, account, server.vega.clock.now())
+    let now = server.vega.clock.now();
+    let problem = server.dashboard.look(|shown| {
+        let api = shown.apis.iter().find(|view| view.api == name.as_str())?;
+        Some(no_token(api, account_of(shown, api), now))
+    });
+    problem.unwrap_or_else(|| unknown_api(server))
+}
+
+/// The same for who is told of changes: nothing while the dashboard does not know yet that there is none.
+pub(crate) fn why_no_longer(server: &Server, name: &ApiName) -> Option<Problem> {
+    let now = server.vega.clock.now();
+    server.dashboard.look(|shown| {
+        let api = shown.apis.iter().find(|view| view.api == name.as_str())?;
+        (!api.servable).then(|| no_token(api, account_of(shown, api), now))
+    })
+}
+
+fn account_of<'s>(shown: &'s Snapshot, api: &ApiView) -> Option<&'s AccountView> {
+    let mut accounts = shown.accounts.iter();
+    accounts.find(|account| account.account == api.account)
 }
 
 fn no_token(api: &ApiView, account: Option<&AccountView>, now: DateTime<Utc>) -> Problem {

@@ -73,20 +73,22 @@ fn event(frame: &Frame) -> Event {
         .data(&frame.data)
 }
 
-/// Returns when a stream of this principal has to end.
-pub(crate) async fn over(server: Arc<Server>, principal: Principal) {
+/// Returns when a stream of this principal has to end, and why.
+pub(crate) async fn over(server: Arc<Server>, principal: Principal) -> Problem {
     tokio::select! {
-        () = server.stop.cancelled() => {}
-        () = access_ended(&server, principal) => {}
+        () = server.stop.cancelled() => {
+            Problem::new(ProblemCode::Stopping, "The server is being stopped. Connect again in a moment.")
+        }
+        why = access_ended(&server, principal) => why,
     }
 }
 
 /// Returns when the principal may no longer listen.
-async fn access_ended(server: &Server, principal: Principal) {
+async fn access_ended(server: &Server, principal: Principal) -> Problem {
     loop {
         tokio::time::sleep(ACCESS_CHECK_INTERVAL).await;
-        if !principal.counts(&server.vega).await {
-            return;
+        if let Err(over) = principal.counts(&server.vega).await {
+            return over;
         }
     }
 }

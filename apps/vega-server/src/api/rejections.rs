@@ -10,7 +10,7 @@ use vega_domain::expiry::rfc3339_ist;
 use vega_domain::ids::{ApiName, Generation};
 use vega_services::{RejectionAnswer, ReportError, ReportedToken};
 
-use crate::api::apis::unknown_api;
+use crate::api::apis::{unknown_api, why_no_longer};
 use crate::auth::principal::Principal;
 use crate::http::error_responses::{BodyErrorResponses, ErrorResponses};
 use crate::http::extract::Body;
@@ -18,18 +18,48 @@ use crate::http::problem::Problem;
 use crate::server::Server;
 use vega_api_types::{FailureView, ProblemCode, ProblemView, RejectionBody, RejectionView};
 
-fn view_of(api: &ApiName, answer: &RejectionAnswer) -> RejectionView {
-    let (word, failure) = match &answer.token {
-        ReportedToken::Alive => (TokenAnswer::Alive, None),
-        ReportedToken::Dead => (TokenAnswer::Dead, None),
-        ReportedToken::Newer => (TokenAnswer::Newer, None),
-        ReportedToken::Unknown(failure) => (TokenAnswer::Unknown, Some(FailureView::from(failure))),
+/// What Upstox refuses a call with although the token is good.
+const OTHER_CAUSES: &str = "the error code that came with the refusal names it: UDAPI1221, the call must come from the static IP that is \
+                            registered; UDAPI1149, it needs the Plus plan; UDAPI1161, orders of that segment by API are off; \
+                            UDAPI100067, it is not for a read-only token";
+
+fn view_of(server: &Server, api: &ApiName, answer: &RejectionAnswer) -> RejectionView {
+    let reported = answer.reported;
+    let (word, detail, failure) = match &answer.token {
+        ReportedToken::Alive => {
+            let words = format!(
+                "Upstox takes generation {reported}, so the call was refused for another cause; {OTHER_CAUSES}."
+            );
+            (TokenAnswer::Alive, words, None)
+        }
+        ReportedToken::Dead => {
+            let way_out = why_no_longer(server, api).map(|problem| problem.view().detail.clone());
+            let words = format!("Generation {reported} is dead, and no program gets it any more.");
+            let words = way_out.map_or_else(|| words.clone(), |way_out| format!("{words} {way_out}"));
+            (TokenAnswer::Dead, words, None)
+        }
+        ReportedToken::Newer => {
+            let words = format!(
+                "The newest is generation {}. Get it from /api/v1/apis/{api}/token.",
+                answer.newest
+            );
+            (TokenAnswer::Newer, words, None)
+        }
+        ReportedToken::Unknown(failure) => {
+            let failure = FailureView::from(failure);
+            let words = format!(
+                "Upstox did not say whether generation {reported} is good, so whoever has it keeps it. {}. {}",
+                failure.summary, failure.next
+            );
+            (TokenAnswer::Unknown, words, Some(failure))
+        }
     };
     RejectionView {
         v: 1,
         api: api.to_string(),
         answer: word,
-        generation: answer.reported.get(),
+        detail,
+        generation: reported.get(),
         newest_generation: answer.newest.get(),
         checked_at: answer.checked_at.map(rfc3339_ist),
         checked_at_unix: answer.checked_at.map(|at| at.timestamp()),
@@ -63,11 +93,11 @@ pub(crate) async fn report(
         .report(&api, generation, &principal.name())
         .await;
     match answer {
-        Ok(answer) => Ok(Json(view_of(&api, &answer))),
+        Ok(answer) => Ok(Json(view_of(&server, &api, &answer))),
         Err(ReportError::UnknownApi(_)) => Err(unknown_api(&server)),
         Err(error @ ReportError::Future { .. }) => {
             let words = format!("{error}. Send the one that came with the token.");
-            Err(Problem::new(ProblemCode::BadRequest, words))
+            Err(Problem::new(ProblemCode::UnknownGeneration, words))
         }
         Err(error @ ReportError::Store(_)) => Err(Problem::new(ProblemCode::Storage, error.to_string())),
         Err(error @ ReportError::BrokenOff) => Err(Problem::new(ProblemCode::Unexpected, error.to_string())),

@@ -8,23 +8,23 @@ use std::sync::Arc;
 use axum::extract::{Extension, Path, State};
 use axum::http::HeaderName;
 use axum::response::sse::{Event, KeepAlive, Sse};
+use futures_util::FutureExt as _;
 use futures_util::stream::{self, Stream, StreamExt};
-use vega_api_types::{ProblemCode, ProblemView, TokenStateView};
+use vega_api_types::{ProblemCode, ProblemView, StreamEndView, TokenStateView, TokenStreamEvent};
 use vega_domain::ids::ApiName;
-use vega_services::HotTokenRegistry;
 
-use crate::api::apis::known_api;
+use crate::api::apis::{known_api, why_no_longer};
 use crate::api::events::{HEARTBEAT, UNBUFFERED, over};
 use crate::auth::principal::Principal;
 use crate::http::error_responses::ErrorResponses;
 use crate::http::problem::Problem;
 use crate::server::Server;
 
-/// How the token of one API stands, as server-sent events: one `token` event at once, and one whenever it changes. None holds the token:
-/// get that from `/api/v1/apis/{api}/token`.
+/// How the token of one API stands, as server-sent events: one `token` event at once, and one whenever it changes; `end` where the
+/// server ends it. None holds the token: get that from `/api/v1/apis/{api}/token`.
 #[utoipa::path(get, path = "/api/v1/apis/{api}/events", operation_id = "tokenEvents", tag = "events",
     params(("api" = String, Path, description = "The API's name, such as PRIMARY, in any case of letters")),
-    responses((status = 200, description = "The stream: an event after the other", body = TokenStateView, content_type = "text/event-stream"),
+    responses((status = 200, description = "The stream: an event after the other", body = TokenStreamEvent, content_type = "text/event-stream"),
         (status = 404, description = "No such API is configured", body = ProblemView, content_type = "application/problem+json"),
         ErrorResponses))]
 pub(crate) async fn token_events(
@@ -41,11 +41,14 @@ pub(crate) async fn token_events(
     let api = known_api(&server, name)?;
     let permit = server.token_stream_limits.acquire(&principal);
     let permit = permit.map_err(|words| Problem::new(ProblemCode::TooManyStreams, words))?;
-    let stream = states(Arc::clone(&server.vega.registry), api)
-        .take_until(over(server, principal))
-        .map(move |state| {
+    let over = over(Arc::clone(&server), principal).shared();
+    let stream = states(server, api)
+        .map(TokenStreamEvent::Token)
+        .take_until(over.clone())
+        .chain(stream::once(over).map(|over| TokenStreamEvent::End(end(over.view()))))
+        .map(move |event| {
             let _permit = &permit;
-            Ok(event(&state))
+            Ok(written(&event))
         });
     Ok((
         UNBUFFERED,
@@ -53,37 +56,58 @@ pub(crate) async fn token_events(
     ))
 }
 
-fn event(state: &TokenStateView) -> Event {
-    Event::default()
-        .event("token")
-        .data(serde_json::to_string(state).unwrap_or_default())
+fn end(problem: &ProblemView) -> StreamEndView {
+    StreamEndView {
+        v: 1,
+        code: problem.code,
+        detail: problem.detail.clone(),
+    }
 }
 
-/// How the token of this API stands now, and then each time that something else does.
-fn states(registry: Arc<HotTokenRegistry>, api: ApiName) -> impl Stream<Item = TokenStateView> {
-    let changes = registry.subscribe();
-    let told: Option<String> = None;
+fn written(event: &TokenStreamEvent) -> Event {
+    let (name, data) = name_and_data(event);
+    Event::default().event(name).data(data)
+}
+
+pub(crate) fn name_and_data(event: &TokenStreamEvent) -> (&'static str, String) {
+    let (name, data) = match event {
+        TokenStreamEvent::Token(state) => ("token", serde_json::to_string(state)),
+        TokenStreamEvent::End(end) => ("end", serde_json::to_string(end)),
+    };
+    (name, data.unwrap_or_default())
+}
+
+/// How the token of this API stands now, and then each time that it, or the cause why there is none, is another.
+fn states(server: Arc<Server>, api: ApiName) -> impl Stream<Item = TokenStateView> {
+    let tokens = server.vega.registry.subscribe();
+    let causes = server.dashboard.changes();
+    let told: Option<TokenStateView> = None;
     stream::unfold(
-        (registry, api, changes, told),
-        async |(registry, api, mut changes, told)| {
+        (server, api, tokens, causes, told),
+        async |(server, api, mut tokens, mut causes, told)| {
             loop {
                 // Before the look, so that no change falls between the two.
-                changes.borrow_and_update();
-                let (version, state) = look(&registry, &api);
-                if told.as_ref() != Some(&version) {
-                    return Some((state, (registry, api, changes, Some(version))));
+                tokens.borrow_and_update();
+                causes.borrow_and_update();
+                let state = look(&server, &api);
+                if told.as_ref() != Some(&state) {
+                    return Some((state.clone(), (server, api, tokens, causes, Some(state))));
                 }
-                changes.changed().await.ok()?;
+                // Both live as long as the server.
+                tokio::select! {
+                    _ = tokens.changed() => {}
+                    _ = causes.changed() => {}
+                }
             }
         },
     )
 }
 
-/// What is told of the token, and what tells it from every other one: a generation comes twice where a database lost the first one.
-fn look(registry: &HotTokenRegistry, api: &ApiName) -> (String, TokenStateView) {
-    let there = registry.read(api, |hot| {
-        let state = TokenStateView::of(api.as_str(), Some(hot.token()));
-        (hot.version().to_owned(), state)
-    });
-    there.unwrap_or_else(|| (String::new(), TokenStateView::of(api.as_str(), None)))
+fn look(server: &Server, api: &ApiName) -> TokenStateView {
+    let registry = &server.vega.registry;
+    let there = registry.read(api, |hot| TokenStateView::with(hot.token(), hot.version()));
+    there.unwrap_or_else(|| {
+        let cause = why_no_longer(server, api);
+        TokenStateView::without(api.as_str(), cause.as_ref().map(Problem::view))
+    })
 }

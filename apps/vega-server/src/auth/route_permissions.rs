@@ -34,6 +34,23 @@ impl Access {
     }
 }
 
+impl Access {
+    /// The scopes of which one lets a key in, as `vega key add` takes them.
+    pub(crate) fn scopes(self, api: Option<&ApiName>) -> Vec<String> {
+        let Self::Restricted { keys, .. } = self else {
+            return Vec::new();
+        };
+        let name = |key: &RequiredScope| match (key, api) {
+            (RequiredScope::Status, _) => Scope::Status.to_string(),
+            (RequiredScope::Runs, _) => Scope::Runs.to_string(),
+            (RequiredScope::Admin, _) => Scope::Admin.to_string(),
+            (RequiredScope::TokenOfPath, Some(api)) => Scope::Token(api.clone()).to_string(),
+            (RequiredScope::TokenOfPath, None) => "token:API".into(),
+        };
+        keys.iter().map(name).collect()
+    }
+}
+
 /// A scope that lets a key in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RequiredScope {
@@ -167,17 +184,12 @@ mod tests {
     }
 
     fn who(access: Access) -> String {
-        let Access::Restricted { keys, console } = access else {
+        let Access::Restricted { console, .. } = access else {
             return "anyone".into();
         };
-        let name = |key: &RequiredScope| match key {
-            RequiredScope::Status => "`status`",
-            RequiredScope::Runs => "`runs`",
-            RequiredScope::Admin => "`admin`",
-            RequiredScope::TokenOfPath => "`token:API`",
-        };
-        let mut all: Vec<&str> = keys.iter().map(name).collect();
-        all.extend(console.then_some("console"));
+        let scopes = access.scopes(None).into_iter();
+        let mut all: Vec<String> = scopes.map(|scope| format!("`{scope}`")).collect();
+        all.extend(console.then(|| "console".into()));
         all.join(", ")
     }
 }

@@ -1,5 +1,5 @@
-//! Listens at the local socket, for whom the rules let in: at the one that a service manager handed over, else at one of its own. Where nobody named a socket and it cannot be had, the server goes on without
-//! it: programs of this machine reach it over HTTP.
+//! Listens at the local socket, for whom the rules let in: at the one that a service manager handed over, else at one of its own. Where
+//! nobody named a socket and it cannot be had, the server goes on without it: programs of this machine reach it over HTTP.
 
 use std::fs::DirBuilder;
 use std::io::{Error, ErrorKind};
@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use thiserror::Error;
+use vega_api_types::ProblemCode;
 use vega_bootstrap::{Place, SocketSection, refuse_if_others_may_change};
 use vega_listening::{Admits, LocalSocket};
 
 use crate::auth::local_access::LocalPrincipal;
 use crate::http::listening::Refused;
+use crate::http::problem::Problem;
 
 /// The socket that was named cannot be listened at.
 #[derive(Debug, Error)]
@@ -84,11 +86,17 @@ fn bind_at(path: &Path, section: &SocketSection, refused: Arc<Refused>) -> Resul
 fn admits(section: &SocketSection, refused: Arc<Refused>) -> Admits {
     let rules = section.rules.clone();
     Arc::new(move |caller| {
-        let is_let_in = LocalPrincipal::of(caller, &rules).is_some();
-        if !is_let_in {
-            refused.add(format!("no rule lets user {} in at the socket", caller.uid));
+        if LocalPrincipal::of(caller, &rules).is_some() {
+            return Ok(());
         }
-        is_let_in
+        refused.add(format!("no rule lets user {} in at the socket", caller.uid));
+        let words = format!(
+            "No rule lets user {uid} in at this socket. A rule in vega.toml does: [[socket]], with uid = {uid} and scopes. Or use an \
+             access key, over HTTP.",
+            uid = caller.uid
+        );
+        let problem = Problem::new(ProblemCode::NotAllowed, words);
+        Err(serde_json::to_vec(problem.view()).unwrap_or_default())
     })
 }
 

@@ -23,6 +23,11 @@ impl Problem {
         }
     }
 
+    /// What the caller is told.
+    pub(crate) fn view(&self) -> &ProblemView {
+        &self.view
+    }
+
     /// The server that is reached there can do it.
     pub(crate) fn at(mut self, url: Option<String>) -> Self {
         self.view.url = url;

@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use vega_domain::event::Event;
 use vega_domain::ids::{ApiName, RunId};
 use vega_domain::run::StepState;
@@ -42,6 +42,7 @@ impl State {
 /// The read model.
 pub(crate) struct Dashboard {
     state: Mutex<State>,
+    changes: watch::Sender<()>,
 }
 
 impl Dashboard {
@@ -63,12 +64,23 @@ impl Dashboard {
                 },
                 next_deadline: None,
             }),
+            changes: watch::Sender::default(),
         }
     }
 
     /// The current snapshot.
     pub(crate) fn snapshot(&self) -> Snapshot {
         self.state().snapshot.clone()
+    }
+
+    /// What `look` makes of the current snapshot. It is not copied.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&Snapshot) -> T) -> T {
+        look(&self.state().snapshot)
+    }
+
+    /// Tells when APIs or accounts stand otherwise.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
     }
 
     /// The APIs and accounts of the current snapshot.
@@ -133,6 +145,10 @@ impl Dashboard {
         }
         if new.prompts != old.prompts {
             state.send(StreamEvent::Prompt(PromptsView::of(new.prompts.clone())));
+        }
+        drop(state);
+        if new.apis != old.apis || new.accounts != old.accounts {
+            self.changes.send_replace(());
         }
     }
 

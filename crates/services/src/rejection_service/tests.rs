@@ -187,6 +187,62 @@ async fn upstox_is_asked_once_for_any_number_of_reports(
     );
 }
 
+/// It may have died since Upstox was asked, and a program that was told "alive" uses it on.
+#[tokio::test(start_paused = true)]
+async fn a_report_that_came_after_the_answer_leads_to_another_look_by_itself() {
+    let fixture = RejectionFixture::new(vec![stored("PRIMARY", 3)], vec![alive(), ProfileAnswer::Invalid]);
+    for _ in 0..50 {
+        let answer = fixture.report("PRIMARY", 3).await.unwrap();
+        assert_eq!(answer.token, ReportedToken::Alive);
+        assert_eq!(answer.checked_at, Some(at(1)));
+    }
+    tokio::time::sleep(Duration::from_millis(3_900)).await;
+    assert_eq!((fixture.calls(), fixture.is_served("PRIMARY")), (1, true));
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    assert_eq!((fixture.calls(), fixture.is_served("PRIMARY")), (2, false));
+    assert_eq!(
+        *fixture.audited.lock().unwrap(),
+        [
+            "token_reported: generation 3, by key trader",
+            "token_reported: generation 3, by key trader, soon after the last answer",
+        ]
+    );
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!(fixture.calls(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_report_leads_to_one_look() {
+    let fixture = RejectionFixture::new(vec![stored("PRIMARY", 3)], vec![alive()]);
+    fixture.report("PRIMARY", 3).await.unwrap();
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!(fixture.calls(), 1);
+}
+
+/// Another process stored it, and this one has not heard of it yet.
+#[tokio::test(start_paused = true)]
+async fn whoever_is_told_of_a_newer_token_can_get_it() {
+    let fixture = RejectionFixture::new(vec![stored("PRIMARY", 3)], vec![ProfileAnswer::Invalid]);
+    let generation =
+        |fixture: &RejectionFixture| fixture.registry.get(&api("PRIMARY")).unwrap().generation.get();
+    *fixture.stored.lock().unwrap() = vec![stored("PRIMARY", 4)];
+    assert_eq!(generation(&fixture), 3);
+    let answer = fixture.report("PRIMARY", 3).await.unwrap();
+    assert_eq!((answer.token, answer.newest.get()), (ReportedToken::Newer, 4));
+    assert_eq!((generation(&fixture), fixture.calls()), (4, 0));
+
+    // The same while Upstox is asked.
+    let reporting = fixture.report("PRIMARY", 4);
+    let replacing = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        *fixture.stored.lock().unwrap() = vec![stored("PRIMARY", 5)];
+    };
+    let (answer, ()) = tokio::join!(reporting, replacing);
+    let answer = answer.unwrap();
+    assert_eq!((answer.token, answer.newest.get()), (ReportedToken::Newer, 5));
+    assert_eq!(generation(&fixture), 5);
+}
+
 #[tokio::test(start_paused = true)]
 async fn after_five_seconds_upstox_is_asked_anew() {
     let fixture = RejectionFixture::new(vec![stored("PRIMARY", 3)], vec![alive(), ProfileAnswer::Invalid]);
@@ -349,6 +405,25 @@ async fn a_new_token_is_asked_about_for_a_while() {
     assert_eq!(fixture.calls(), 4);
     assert!(fixture.is_served("PRIMARY"));
     assert_eq!(fixture.audited.lock().unwrap().len(), 1);
+}
+
+/// Nobody is kept waiting for a word on a token that is replaced.
+#[tokio::test(start_paused = true)]
+async fn a_newer_token_ends_the_wait_for_a_word_on_a_new_one() {
+    let mut token = stored("PRIMARY", 3);
+    token.issued_at = at(-10);
+    let fixture = RejectionFixture::new(vec![token], vec![ProfileAnswer::Invalid]);
+    let began = tokio::time::Instant::now();
+    let replacing = async {
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        *fixture.stored.lock().unwrap() = vec![stored("PRIMARY", 4)];
+        fixture.registry.publish(&stored("PRIMARY", 4));
+    };
+    let (answer, ()) = tokio::join!(fixture.report("PRIMARY", 3), replacing);
+    assert_eq!(answer.unwrap().token, ReportedToken::Newer);
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert!(fixture.is_served("PRIMARY"), "the new one stays");
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,18 +6,22 @@ use std::time::Duration;
 use chrono::DateTime;
 use futures_util::FutureExt;
 use serde_json::{Value, json};
-use vega_api_types::{AccountView, ApiView, PromptsView, StepChange};
+use vega_api_types::{AccountView, ApiView, ProblemCode, PromptsView, StepChange};
+use vega_api_types::{StreamEndView, TokenStateView, TokenStreamEvent};
 use vega_domain::clock_reading::ClockReading;
 use vega_domain::cooldown::{AccountHold, Cooldown};
 use vega_domain::failure::{Failure, FailureReason};
-use vega_domain::ids::{AccountId, ApiName, MobileNumber, RunId};
+use vega_domain::ids::{AccountId, ApiName, AttemptId, MobileNumber, RunId};
 use vega_domain::plan::{Plan, PlannedApi, SignInCause};
 use vega_domain::ports::Approver;
 use vega_domain::run::StepState;
 use vega_domain::sign_in::OtpAllowance;
 use vega_domain::token::{ApiStatus, TokenStatus};
+use vega_testing::builders;
 
 use super::*;
+use crate::api::token_events::name_and_data;
+use crate::http::problem::Problem;
 use crate::state::dashboard::Dashboard;
 use crate::state::dashboard_refresh::tests::with_step_in;
 use crate::state::prompt_queue::PromptQueue;
@@ -164,8 +168,17 @@ fn fields<'d>(document: &'d Value, schema: &'d Value) -> (Vec<(&'d String, &'d V
 #[tokio::test(start_paused = true)]
 async fn every_event_is_sent_as_it_is_described() {
     let document = serde_json::to_value(crate::routes::document()).unwrap();
-    let body = &document["paths"]["/api/v1/events"]["get"]["responses"]["200"]["content"]["text/event-stream"]
-        ["schema"];
+    let sent = sent();
+    let sent = sent.iter().map(|frame| (frame.event, frame.data.clone()));
+    are_as_described(&document, "/api/v1/events", &sent.collect::<Vec<_>>());
+
+    let sent: Vec<_> = of_one_token().iter().map(name_and_data).collect();
+    are_as_described(&document, "/api/v1/apis/{api}/events", &sent);
+}
+
+/// Each event, of which all kinds are there, as the name of its kind says, and as no other kind.
+fn are_as_described(document: &Value, path: &str, sent: &[(&str, String)]) {
+    let body = &document["paths"][path]["get"]["responses"]["200"]["content"]["text/event-stream"]["schema"];
     let described = document
         .pointer(body["$ref"].as_str().unwrap().strip_prefix('#').unwrap())
         .unwrap();
@@ -173,20 +186,34 @@ async fn every_event_is_sent_as_it_is_described() {
     let known: BTreeSet<&str> = choices
         .filter_map(|choice| choice["properties"]["event"]["enum"][0].as_str())
         .collect();
-
-    let sent = sent();
-    let names: BTreeSet<&str> = sent.iter().map(|frame| frame.event).collect();
+    let names: BTreeSet<&str> = sent.iter().map(|(name, _)| *name).collect();
     assert_eq!(names, known);
-    for frame in &sent {
-        let data: Value = serde_json::from_str(&frame.data).unwrap();
-        let whole = json!({ "event": frame.event, "data": data });
-        assert_eq!(misfit(&document, body, &whole, frame.event), None, "{whole}");
-        // As the name says, and as no other event.
-        for other in known.iter().filter(|known| **known != frame.event) {
+    for (name, data) in sent {
+        let data: Value = serde_json::from_str(data).unwrap();
+        let whole = json!({ "event": name, "data": data });
+        assert_eq!(misfit(document, body, &whole, name), None, "{whole}");
+        for other in known.iter().filter(|known| *known != name) {
             let other = json!({ "event": other, "data": data });
-            assert_ne!(misfit(&document, body, &other, frame.event), None, "{other}");
+            assert_ne!(misfit(document, body, &other, name), None, "{other}");
         }
     }
+}
+
+/// What a program that uses one token is told.
+fn of_one_token() -> [TokenStreamEvent; 4] {
+    let at = DateTime::UNIX_EPOCH;
+    let token = builders::token(AttemptId::at(at), "PRIMARY", 1).token;
+    let cools_down = Problem::new(ProblemCode::CoolingDown, "words").until(at, at);
+    [
+        TokenStreamEvent::Token(TokenStateView::with(&token, "1-0011223344556677")),
+        TokenStreamEvent::Token(TokenStateView::without("PRIMARY", None)),
+        TokenStreamEvent::Token(TokenStateView::without("PRIMARY", Some(cools_down.view()))),
+        TokenStreamEvent::End(StreamEndView {
+            v: 1,
+            code: ProblemCode::Stopping,
+            detail: "words".into(),
+        }),
+    ]
 }
 
 /// Name and data are written apart, and the description is of both together.
@@ -205,5 +232,10 @@ fn an_event_is_written_as_its_type_says() {
         let frame = Frame::of(1, &event);
         let data: Value = serde_json::from_str(&frame.data).unwrap();
         assert_eq!(json!({ "event": frame.event, "data": data }), json!(event));
+    }
+    for event in of_one_token() {
+        let (name, data) = name_and_data(&event);
+        let data: Value = serde_json::from_str(&data).unwrap();
+        assert_eq!(json!({ "event": name, "data": data }), json!(event));
     }
 }

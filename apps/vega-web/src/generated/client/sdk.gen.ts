@@ -63,8 +63,8 @@ export const getApi = <ThrowOnError extends boolean = false>(options: Options<Ge
 });
 
 /**
- * How the token of one API stands, as server-sent events: one `token` event at once, and one whenever it changes. None holds the token:
- * get that from `/api/v1/apis/{api}/token`.
+ * How the token of one API stands, as server-sent events: one `token` event at once, and one whenever it changes; `end` where the
+ * server ends it. None holds the token: get that from `/api/v1/apis/{api}/token`.
  */
 export const tokenEvents = <ThrowOnError extends boolean = false>(options: Options<TokenEventsData, ThrowOnError, TokenEventsResponse>) => (options.client ?? client).sse.get<TokenEventsResponses, TokenEventsErrors, ThrowOnError>({
     security: [

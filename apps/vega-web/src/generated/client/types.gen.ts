@@ -796,6 +796,7 @@ export const ProblemCode = {
     WRONG_HOST: 'wrong_host',
     NOT_FOUND: 'not_found',
     UNKNOWN_API: 'unknown_api',
+    UNKNOWN_GENERATION: 'unknown_generation',
     NO_RUN: 'no_run',
     WRONG_METHOD: 'wrong_method',
     NOT_JSON: 'not_json',
@@ -963,6 +964,10 @@ export type RejectionView = {
      */
     checked_at?: string | null;
     checked_at_unix?: number | null;
+    /**
+     * What that means, and what to do next.
+     */
+    detail: string;
     failure?: FailureView | null;
     /**
      * The generation that was reported.
@@ -1263,6 +1268,21 @@ export type StoppedView = {
 };
 
 /**
+ * Why a stream ends.
+ */
+export type StreamEndView = {
+    /**
+     * The cause: another try is of use after `stopping`, and of none after the others.
+     */
+    code: ProblemCode;
+    /**
+     * The cause, and what to do next.
+     */
+    detail: string;
+    v: number;
+};
+
+/**
  * One server-sent event. `event` is its name; `data` is what its `data:` line holds, as JSON. Each holds the whole new state
  * of its thing.
  */
@@ -1356,17 +1376,27 @@ export const TokenAnswer = {
 export type TokenAnswer = typeof TokenAnswer[keyof typeof TokenAnswer];
 
 /**
- * The data of a `token` event of `/api/v1/apis/{api}/events`.
+ * How the token of one API stands, for programs that use it.
  */
 export type TokenStateView = {
     /**
      * The API's name.
      */
     api: string;
+    code?: ProblemCode | null;
+    /**
+     * The cause in words, and what to do next.
+     */
+    detail?: string | null;
     /**
      * Which one; counts the tokens of this API.
      */
     generation?: number | null;
+    /**
+     * When it is worth asking again, if that is known.
+     */
+    retry_at?: string | null;
+    retry_at_unix?: number | null;
     /**
      * Whether programs get a token now.
      */
@@ -1374,6 +1404,11 @@ export type TokenStateView = {
     v: number;
     valid_until?: string | null;
     valid_until_unix?: number | null;
+    /**
+     * Tells this token from every other one of the API: the `ETag` of its answer, without the quotes. A generation can come twice,
+     * where a database server lost the first one.
+     */
+    version?: string | null;
 };
 
 /**
@@ -1391,6 +1426,23 @@ export const TokenStatus = {
  * What a token is worth now.
  */
 export type TokenStatus = typeof TokenStatus[keyof typeof TokenStatus];
+
+/**
+ * One server-sent event of `/api/v1/apis/{api}/events`. `event` is its name; `data` is what its `data:` line holds, as JSON.
+ */
+export type TokenStreamEvent = {
+    /**
+     * How the token stands.
+     */
+    data: TokenStateView;
+    event: 'token';
+} | {
+    /**
+     * The server ends the stream; nothing follows.
+     */
+    data: StreamEndView;
+    event: 'end';
+};
 
 /**
  * A token for a program.
@@ -1606,7 +1658,7 @@ export type TokenEventsResponses = {
     /**
      * The stream: an event after the other
      */
-    200: TokenStateView;
+    200: TokenStreamEvent;
 };
 
 export type TokenEventsResponse = TokenEventsResponses[keyof TokenEventsResponses];
