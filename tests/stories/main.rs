@@ -9,6 +9,7 @@ mod cancelled;
 mod challenge;
 mod clients_rust;
 mod closed_window;
+mod consumers;
 mod crash_points;
 mod edited_database;
 mod evidence;

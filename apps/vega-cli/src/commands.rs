@@ -5,6 +5,7 @@ pub(crate) mod backup;
 pub(crate) mod cancel;
 pub(crate) mod config;
 pub(crate) mod console_link;
+pub(crate) mod consumers;
 pub(crate) mod cooldown;
 pub(crate) mod generate;
 pub(crate) mod key;

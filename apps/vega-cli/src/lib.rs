@@ -33,8 +33,8 @@ use crate::command_line::usage::CommandLine;
 use crate::command_line::{places, usage};
 use crate::commands::looked_up::may_be_looked_up;
 use crate::commands::{
-    audit, backup, cancel, config, console_link, cooldown, generate, key, looked_up, relocate, restore,
-    resume, revoke, seal, status, token, verify, watch,
+    audit, backup, cancel, config, console_link, consumers, cooldown, generate, key, looked_up, relocate,
+    restore, resume, revoke, seal, status, token, verify, watch,
 };
 use crate::exit::Exit;
 use crate::stop::{LEFT_BEHIND, Stop};
@@ -238,6 +238,7 @@ async fn command(
         Command::Backup(wanted) => backup::run(vega, &wanted).await,
         Command::Revoke(wanted) => revoke::run(vega, terminal, &wanted).await,
         Command::Key(wanted) => key::run(vega, &wanted).await,
+        Command::Consumers(wanted) => consumers::run(vega, &wanted).await,
         Command::Console => console_link::run(vega).await,
         Command::Token(wanted) => token::run(vega, &wanted).await,
         Command::Watch(wanted) => watch::run(vega, &wanted, stop).await,

@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod audit_export;
 pub(crate) mod audit_search;
 pub(crate) mod config;
+pub(crate) mod consumers;
 pub(crate) mod events;
 pub(crate) mod evidence;
 pub(crate) mod health;

@@ -1,4 +1,4 @@
-//! Tasks that run beside the requests for as long as the server lives: token cache, access keys, upkeep, scheduled
+//! Tasks that run beside the requests for as long as the server lives: token cache, access keys, consumers, upkeep, scheduled
 //! checks, dashboard, recovery, what other machines hear of this one, metrics.
 
 use std::convert::Infallible;
@@ -9,7 +9,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use vega_bootstrap::Program;
 
 use crate::server::Server;
-use crate::state::dashboard_refresh;
+use crate::state::{dashboard_refresh, shown_consumers};
 
 /// How often to look for runs whose process died.
 const RECOVERY_INTERVAL: Duration = Duration::from_secs(10);
@@ -25,6 +25,8 @@ pub(crate) async fn run(server: &Arc<Server>) -> Infallible {
     tokio::select! {
         never = server.vega.follow_tokens() => match never {},
         never = server.vega.access.follow() => match never {},
+        never = server.vega.consumers.follow() => match never {},
+        never = shown_consumers::keep_current(server) => match never {},
         never = upkeep.go_on() => match never {},
         never = checks.go_on() => match never {},
         never = dashboard_refresh::keep_current(server) => match never {},

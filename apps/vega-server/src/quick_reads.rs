@@ -15,7 +15,7 @@ use vega_domain::ids::ApiName;
 use vega_listening::Peer;
 
 use crate::api::apis;
-use crate::auth::middleware::{key_that_counts, local};
+use crate::auth::middleware::{access_path, key_that_counts, local};
 use crate::auth::principal::Principal;
 use crate::auth::route_permissions::{self, RoutePermission};
 use crate::http::{host_check, redirects, request_metrics, response_headers};
@@ -77,13 +77,17 @@ impl Reads {
             None if headers.contains_key(AUTHORIZATION) || headers.contains_key(COOKIE) => return None,
             None => local(server, peer.caller())?,
         };
-        if !self.permission.access.lets_in(&principal, Some(&api)) {
+        if !self.permission.access.lets_in(&principal, Some(&api))
+            || principal.stopped(&server.vega).is_some()
+        {
             return None;
         }
-        let answer = server
-            .vega
-            .registry
-            .read(&api, |hot| apis::answer(server, hot, headers))?;
+        let (answer, has) = server.vega.registry.read(&api, |hot| {
+            (apis::answer(server, hot, headers), hot.token().generation)
+        })?;
+        if let Some(consumer) = principal.consumer(headers, access_path(peer.caller())) {
+            server.vega.consumers.saw(consumer, &api, Some(has));
+        }
         peer.is_known_now();
         Some(self.finish(request, answer, began))
     }

@@ -17,8 +17,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::{
-    apis, audit, audit_export, config, events, evidence, health, keys, metrics, prompts, rejections, runs,
-    session, system, token_events,
+    apis, audit, audit_export, config, consumers, events, evidence, health, keys, metrics, prompts,
+    rejections, runs, session, system, token_events,
 };
 use crate::auth::middleware::{SESSION_COOKIE, SESSION_COOKIE_OVER_TLS, SESSION_HEADER, require_scope};
 use crate::console::pages;
@@ -44,6 +44,7 @@ const TIME_LIMIT: Duration = Duration::from_mins(1);
     ),
     tags(
         (name = "apis", description = "APIs and their tokens"),
+        (name = "consumers", description = "Programs that use tokens"),
         (name = "runs", description = "Verifying and signing in"),
         (name = "events", description = "What changes"),
         (name = "audit", description = "What happened"),
@@ -107,6 +108,9 @@ fn described() -> OpenApiRouter<Arc<Server>> {
         .routes(routes!(system::get))
         .routes(routes!(evidence::list))
         .routes(routes!(evidence::picture))
+        .routes(routes!(consumers::list))
+        .routes(routes!(consumers::stop))
+        .routes(routes!(consumers::open))
         .routes(routes!(keys::list))
         .routes(routes!(keys::revoke))
 }

@@ -27,6 +27,8 @@ pub(crate) struct Server {
     pub(crate) allowed_hosts: Arc<AllowedHosts>,
     /// Where it can be reached from other machines.
     pub(crate) url: Option<String>,
+    /// What this machine is called, where several share the database.
+    pub(crate) machine: Option<String>,
     /// Its own TLS, if it has one.
     pub(crate) tls: Option<ServerTls>,
     /// Of streams of everything.
@@ -60,6 +62,7 @@ impl Server {
             dashboard: Dashboard::new(),
             allowed_hosts,
             url,
+            machine: None,
             tls,
             stream_limits: Arc::new(StreamLimits::of_everything()),
             token_stream_limits: Arc::new(StreamLimits::of_tokens()),

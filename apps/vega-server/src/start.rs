@@ -14,8 +14,8 @@ use vega_listening::ServerTls;
 
 use crate::http::allowed_hosts::AllowedHosts;
 use crate::server::Server;
-use crate::state::dashboard_refresh;
 use crate::state::prompt_queue::PromptQueue;
+use crate::state::{dashboard_refresh, shown_consumers};
 
 /// Before the next try of a start that a database on a server broke off.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
@@ -55,7 +55,8 @@ impl Start<'_> {
         if let Some(mistrust) = &mistrust {
             tracing::error!("{mistrust}");
         }
-        let server = Arc::new(Server::new(
+        let machine = name_of_this_machine(&vega).await;
+        let mut server = Server::new(
             vega,
             prompts,
             Arc::clone(&self.allowed_hosts),
@@ -63,10 +64,26 @@ impl Start<'_> {
             self.tls.clone(),
             self.metrics.clone(),
             self.stop.clone(),
-        ));
+        );
+        server.machine = machine;
+        let server = Arc::new(server);
+        server.vega.consumers.catch_up().await?;
         dashboard_refresh::fill(&server).await?;
+        shown_consumers::show(&server);
         Ok(Some((server, mistrust.is_some())))
     }
+}
+
+/// Where several share the database. A name that is not read only makes programs of several machines look alike.
+async fn name_of_this_machine(vega: &Vega) -> Option<String> {
+    if !vega.settings.database_url.starts_with("postgres") {
+        return None;
+    }
+    let machines = vega.maintenance.machines().await.unwrap_or_default();
+    machines
+        .into_iter()
+        .find(|machine| machine.is_this_one)
+        .map(|machine| machine.name)
 }
 
 /// Event streams and metrics subscribe to the event hub; no other sink is needed.

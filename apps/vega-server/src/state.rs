@@ -11,5 +11,6 @@ pub(crate) mod prompt_view;
 
 pub(crate) mod current_run;
 pub(crate) mod run_request;
+pub(crate) mod shown_consumers;
 
 pub(crate) mod readiness;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
-use vega_domain::{access, account, audit, failure, outcome_code, plan, run, token};
+use vega_domain::{access, account, audit, consumer, failure, outcome_code, plan, run, token};
 
 /// The schema of a string that is one of these codes.
 fn one_of(codes: impl IntoIterator<Item = &'static str>, description: &str) -> RefOr<Schema> {
@@ -112,6 +112,16 @@ impl<'de> Deserialize<'de> for AuditKind {
 listed! {
     /// The cause of a failure.
     failure::FailureReason
+}
+
+named! {
+    /// How a program stands to the newest token.
+    consumer::ConsumerState { Current, Behind, Waiting, Away, }
+}
+
+named! {
+    /// By which way a program gets tokens.
+    consumer::AccessPath { Socket, Http, }
 }
 
 named! {

@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::apis::{AccountView, ApiView, ApisView};
+use crate::consumers::{ConsumerView, ConsumersView};
 use crate::prompts::{PromptView, PromptsView};
 use crate::runs::{RunView, StepView};
 
@@ -16,6 +17,8 @@ pub struct Snapshot {
     /// The run that is under way, or the last one.
     pub run: Option<RunView>,
     pub prompts: Vec<PromptView>,
+    /// The programs that use tokens.
+    pub consumers: Vec<ConsumerView>,
     /// When sign-ins are closed, now or next, in Unix seconds; every day at the same times. A force with its reason overrides it.
     pub closed_from_unix: i64,
     pub closed_until_unix: i64,
@@ -48,6 +51,8 @@ pub enum StreamEvent {
     Step(StepChange),
     /// All that is asked now.
     Prompt(PromptsView),
+    /// Programs that use tokens, each of which stands otherwise now. That one was seen again is no news.
+    Consumers(ConsumersView),
     /// An account: its OTP budget, cooldown and stop.
     Cooldown(AccountView),
 }

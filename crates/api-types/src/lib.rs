@@ -8,6 +8,7 @@
 mod apis;
 mod audit;
 pub mod codes;
+mod consumers;
 mod database;
 mod events;
 mod evidence;
@@ -33,6 +34,7 @@ pub use apis::{
 pub use audit::{
     AuditFaultView, AuditFile, AuditVerdictView, AuditView, EntryOrder, EntryView, ExportFormat,
 };
+pub use consumers::{ConsumerStopView, ConsumerView, ConsumersView, OpenConsumerBody, StopConsumerBody};
 pub use database::{DatabaseFaultsView, RowView};
 pub use events::{Snapshot, StepChange, StreamEvent};
 pub use evidence::{EvidenceView, EvidencesView, FactView};

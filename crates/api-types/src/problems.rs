@@ -35,6 +35,8 @@ codes! {
     NotSignedIn = "not_signed_in", 401, "A key or a session is needed";
     /// The key or session may not do this.
     NotAllowed = "not_allowed", 403, "This is not allowed with this key or session";
+    /// The operator has stopped the program that calls.
+    ConsumerStopped = "consumer_stopped", 403, "The operator has stopped this program";
     /// Another site sent this.
     CrossSite = "cross_site", 403, "Requests of other sites are refused";
     /// The `Host` is not one of this server.
@@ -45,6 +47,8 @@ codes! {
     UnknownApi = "unknown_api", 404, "No such API is configured";
     /// The API has no such token yet.
     UnknownGeneration = "unknown_generation", 400, "There is no such generation";
+    /// No such consumer is known.
+    UnknownConsumer = "unknown_consumer", 404, "No such consumer is known";
     /// There is no run.
     NoRun = "no_run", 404, "There is no such run";
     /// The path has no such method.

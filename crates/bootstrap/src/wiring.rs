@@ -27,9 +27,9 @@ use vega_orchestration::{AsyncTokenOrchestrator, CooldownManager, EventHub, Orch
 use vega_own_browser::{CallbackRouter, CodeReceiver, callback_router};
 use vega_persistence::{DataSource, FileTokenSpool, SqlAuditHistory, SqlTokenChanges};
 use vega_services::{
-    AccessService, CappedRefusals, GenerationPorts, HotTokenRegistry, ProfileVerificationService,
-    RegistryFollower, RegistryScope, RejectionPorts, RejectionService, RevocationPorts, RevocationService,
-    TokenGenerationService,
+    AccessService, CappedRefusals, ConsumerService, GenerationPorts, HotTokenRegistry,
+    ProfileVerificationService, RegistryFollower, RegistryScope, RejectionPorts, RejectionService,
+    RevocationPorts, RevocationService, TokenGenerationService,
 };
 use vega_upstox::{
     ClientError, DateHeaderClock, HttpClient, LastPriceClient, ProfileVerifier, SessionLogoutClient,
@@ -65,6 +65,8 @@ pub struct Vega {
     pub registry: Arc<HotTokenRegistry>,
     /// Who may call the server, as stored at the start; `AccessService::follow` keeps it up to date.
     pub access: Arc<AccessService>,
+    /// Which programs use tokens. Nothing of them is in memory at the start: `ConsumerService::catch_up` reads it.
+    pub consumers: Arc<ConsumerService>,
     /// The audit trail.
     pub audit: Arc<dyn AuditHistory>,
     /// Records refusals of every kind.
@@ -139,6 +141,7 @@ impl Vega {
             audit,
             lease,
             access,
+            consumers,
         } = Stores::over(&data, spool, &clock, &events).await;
         let refusals = CappedRefusals::new(audit, Arc::clone(&clock));
         let audit = Arc::new(refusals.clone());
@@ -164,6 +167,11 @@ impl Vega {
             Arc::clone(&clock),
         );
         access.catch_up().await?;
+        let consumers = ConsumerService::new(
+            consumers,
+            Arc::new(SqlTokenChanges::new(data.clone())),
+            Arc::clone(&clock),
+        );
         let (registry, follower) = hot_tokens(&settings, &data, &tokens, &clock).await?;
         let stored = StoredPorts {
             tokens: Arc::clone(&tokens),
@@ -262,6 +270,7 @@ impl Vega {
             rejections,
             registry,
             access: Arc::new(access),
+            consumers: Arc::new(consumers),
             revocation,
             maintenance,
             follower,

@@ -119,6 +119,10 @@ audit_kinds! {
     KeyAdded = "key_added",
     /// An access key was made worthless.
     KeyRevoked = "key_revoked",
+    /// The operator stopped a program that uses tokens: it gets nothing until it is opened.
+    ConsumerStopped = "consumer_stopped",
+    /// The operator opened it again.
+    ConsumerOpened = "consumer_opened",
     /// A link was made that opens one console session.
     ConsoleLinkMade = "console_link_made",
     /// A console session was opened by its link.
@@ -136,6 +140,7 @@ impl AuditKind {
             self,
             Self::TokenRevoked
                 | Self::KeyRevoked
+                | Self::ConsumerStopped
                 | Self::ConsoleSessionEnded
                 | Self::AccountStopped
                 | Self::KeyRotated

@@ -112,6 +112,20 @@ text_id!(
 );
 
 text_id!(
+    /// What a program that uses tokens calls itself, for display alone.
+    ConsumerName,
+    "name of a consumer",
+    |value| {
+        let is_good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if (1..=64).contains(&value.len()) && value.chars().all(is_good) {
+            Ok(())
+        } else {
+            Err("must be 1 to 64 letters, digits, -, _ and .")
+        }
+    }
+);
+
+text_id!(
     #[derive()]
     /// Upstox's own name for a person (UCC), as `user_id` in its answers. Kept as it came, compared without case.
     UserId,

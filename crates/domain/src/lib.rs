@@ -10,6 +10,7 @@ pub mod broker_code;
 pub mod check_times;
 pub mod clock_check;
 pub mod clock_reading;
+pub mod consumer;
 pub mod cooldown;
 pub mod event;
 pub mod evidence;

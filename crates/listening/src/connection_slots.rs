@@ -241,8 +241,8 @@ pub struct Peer {
 
 impl Peer {
     /// Who it is, by the kernel's word: at a local socket only.
-    pub fn caller(&self) -> Option<LocalCaller> {
-        self.caller
+    pub fn caller(&self) -> Option<&LocalCaller> {
+        self.caller.as_ref()
     }
 
     /// Takes note that this one has shown who it is: it takes a slot among the known ones. Where these are all in use it stays

@@ -1,6 +1,7 @@
 //! How Vega's programs listen: connections and their limits, who may connect, TLS, which one is closed when there are too many, and
 //! which program listens at an address. What is answered there is the caller's.
 
+mod caller_program;
 mod certificate;
 mod connection_slots;
 mod expiry;

@@ -12,6 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use nix::unistd::Uid;
 use tokio::net::{UnixListener, UnixStream};
 
+use crate::caller_program::program_of;
+
 /// So many connections that were refused stay open until others are refused.
 const REFUSED_STAY: usize = 16;
 /// For this user alone.
@@ -21,7 +23,7 @@ const OF_GROUP: u32 = 0o660;
 
 /// Who is at the other end of a connection to a local socket, by the kernel's word at the moment when it was made. Nothing that is
 /// sent can change it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalCaller {
     /// Its user.
     pub uid: u32,
@@ -29,6 +31,8 @@ pub struct LocalCaller {
     pub gid: u32,
     /// Its process. Another program may have this number by now.
     pub pid: Option<i32>,
+    /// The name of its systemd unit or executable, where the kernel tells.
+    pub program: Option<Arc<str>>,
 }
 
 impl LocalCaller {
@@ -40,7 +44,7 @@ impl LocalCaller {
 
 /// Whether a caller is let in; every other one is told the problem, as JSON, and closed before its first byte is read. It may take note
 /// of them.
-pub type Admits = Arc<dyn Fn(LocalCaller) -> std::result::Result<(), Vec<u8>> + Send + Sync>;
+pub type Admits = Arc<dyn Fn(&LocalCaller) -> std::result::Result<(), Vec<u8>> + Send + Sync>;
 
 /// The socket, until it is dropped.
 pub struct LocalSocket {
@@ -141,16 +145,20 @@ impl LocalSocket {
         let Ok(caller) = stream.peer_cred() else {
             return Ok(None);
         };
-        let caller = LocalCaller {
+        let mut caller = LocalCaller {
             uid: caller.uid(),
             gid: caller.gid(),
             pid: caller.pid(),
+            program: None,
         };
-        if self.nameless.includes(caller) {
+        if self.nameless.includes(&caller) {
             return Ok(None);
         }
-        match (self.admits)(caller) {
-            Ok(()) => Ok(Some((stream, caller))),
+        match (self.admits)(&caller) {
+            Ok(()) => {
+                caller.program = caller.pid.and_then(program_of).map(Arc::from);
+                Ok(Some((stream, caller)))
+            }
             Err(problem) => {
                 self.refused.add(stream, &problem);
                 Ok(None)
@@ -216,7 +224,7 @@ impl Nameless {
         }
     }
 
-    fn includes(self, caller: LocalCaller) -> bool {
+    fn includes(self, caller: &LocalCaller) -> bool {
         self.uid == Some(caller.uid) || self.gid == Some(caller.gid)
     }
 }
@@ -255,7 +263,7 @@ mod tests {
     }
 
     fn bind(path: &Path, admits: bool) -> Result<LocalSocket> {
-        let admits = move |_| admits.then_some(()).ok_or_else(|| b"{\"words\":1}".to_vec());
+        let admits = move |_: &LocalCaller| admits.then_some(()).ok_or_else(|| b"{\"words\":1}".to_vec());
         LocalSocket::bind(path, None, Arc::new(admits))
     }
 
@@ -333,11 +341,12 @@ mod tests {
             uid: 65_534,
             gid: 1,
             pid: None,
+            program: None,
         };
         let of_users = Nameless {
             uid: nameless,
             gid: None,
         };
-        assert_eq!(of_users.includes(caller), nameless.is_some());
+        assert_eq!(of_users.includes(&caller), nameless.is_some());
     }
 }

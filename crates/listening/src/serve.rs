@@ -126,7 +126,7 @@ pub async fn serve_at(door: Door, answers: Answers, slots: ConnectionSlots, stop
             Ok(Some(stream)) => {
                 let slot = match &stream {
                     Stream::Network(_) => slots.take(),
-                    Stream::Local(_, caller) => slots.take_for(Some(*caller)),
+                    Stream::Local(_, caller) => slots.take_for(Some(caller.clone())),
                 };
                 let connection = Connection {
                     stream,

@@ -54,6 +54,7 @@ pub use postgres::injected_defects::InjectedDefect;
 pub use repositories::access_repository::SqlAccessRepository;
 pub use repositories::audit_history::SqlAuditHistory;
 pub use repositories::audit_trail::SqlAuditTrail;
+pub use repositories::consumers::SqlConsumers;
 pub use repositories::cooldown_repository::SqlCooldownRepository;
 pub use repositories::execution_state::SqlExecutionStateRepository;
 pub use repositories::sign_in_journal::SqlSignInJournal;

@@ -6,6 +6,7 @@ pub(crate) mod attempt_rows;
 pub(crate) mod audit_history;
 pub(crate) mod audit_rows;
 pub(crate) mod audit_trail;
+pub(crate) mod consumers;
 pub(crate) mod cooldown_repository;
 pub(crate) mod execution_state;
 pub(crate) mod lost_tokens;

@@ -1,10 +1,11 @@
 //! Services on top of the domain's rules, over ports alone: whether a stored token is good, verifying it with Upstox, making a
-//! new one, keeping it in memory for readers, the evidence of failures, and who may call the server. `orchestration` decides
+//! new one, keeping it in memory for readers, the evidence of failures, who may call the server, and which programs use tokens. `orchestration` decides
 //! which token is made when.
 
 mod access_service;
 mod backoff;
 mod capped_refusals;
+mod consumer_service;
 mod evidence_service;
 mod hot_token_registry;
 mod otp_allowances;
@@ -22,6 +23,7 @@ mod token_validity_service;
 
 pub use access_service::{AccessError, AccessService};
 pub use capped_refusals::CappedRefusals;
+pub use consumer_service::{Connection, ConsumerService, KnownConsumer};
 pub use evidence_service::EvidenceService;
 pub use hot_token_registry::{HotToken, HotTokenRegistry, TokenReader};
 pub use otp_allowances::otp_allowances;

@@ -14,7 +14,7 @@ use vega_orchestration::{GenerationRequest, WaitPolicy};
 
 #[cfg(target_os = "linux")]
 use crate::command_line::program_arguments::Exec;
-use crate::command_line::program_arguments::{Token, Watch};
+use crate::command_line::program_arguments::{Consumers, Token, Watch};
 use crate::command_line::since::Since;
 
 /// Keeps Upstox access tokens alive.
@@ -91,6 +91,8 @@ pub(crate) enum Command {
     Exec(Exec),
     /// Print how tokens stand, and a line for each change; never ends by itself
     Watch(Watch),
+    /// Show which programs use which token; stop one, and open it again
+    Consumers(Consumers),
     /// Take one API's token from all programs before its time, and log it out at Upstox
     Revoke(Revoke),
     /// Make, list and revoke the keys with which programs call the server
@@ -452,6 +454,7 @@ impl Arguments {
                 | Command::Config(_)
                 | Command::Cooldown(_)
                 | Command::Audit(_)
+                | Command::Consumers(_)
                 | Command::Seal(_)
                 | Command::Backup(_)
                 | Command::Restore(_)

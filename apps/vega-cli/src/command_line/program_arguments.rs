@@ -1,4 +1,5 @@
-//! What can be typed after the commands with which programs get tokens: `vega token`, `vega exec`, `vega watch`.
+//! What can be typed after the commands with which programs get tokens: `vega token`, `vega exec`, `vega watch`;
+//! and `vega consumers`, which shows them.
 
 #[cfg(target_os = "linux")]
 use std::ffi::OsString;
@@ -8,10 +9,11 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 #[cfg(target_os = "linux")]
 use nix::sys::signal::Signal;
 use vega_domain::ids::{ApiName, Generation};
+use vega_domain::plan::ForceReason;
 
 #[derive(Debug, Clone, Args)]
 #[command(
@@ -167,4 +169,37 @@ pub(crate) struct Watch {
     /// Print the tokens too
     #[arg(long)]
     pub(crate) with_token: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples:\n  vega consumers\n  vega consumers --json | jq -r '.consumers[] | select(.state == \"behind\") | .name'\n  \
+    vega consumers stop trader --reason \"it trades on yesterday's token\"\n  vega consumers open trader",
+    args_conflicts_with_subcommands = true
+)]
+pub(crate) struct Consumers {
+    #[command(subcommand)]
+    pub(crate) change: Option<ChangeConsumer>,
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum ChangeConsumer {
+    /// Let a program get nothing from any server until it is opened again; it is told why
+    Stop {
+        /// What it is known as: an access key, a unit or an executable
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Why, for the program and the audit trail
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<ForceReason>,
+    },
+    /// Let it get tokens again
+    Open {
+        /// What it is known as
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
 }

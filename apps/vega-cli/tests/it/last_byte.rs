@@ -47,6 +47,17 @@ const LINES: &[(&str, &[&str], Prints)] = &[
     ("token", &["token", "PRIMARY", "--format", "env"], Prints::Data),
     // There is no token to start it with; what it prints then is its own.
     ("exec", &["exec", "PRIMARY", "--", "true"], Prints::Nothing),
+    ("consumers", &["consumers", "--json"], Prints::Data),
+    (
+        "consumers stop",
+        &["consumers", "stop", "nobody"],
+        Prints::Nothing,
+    ),
+    (
+        "consumers open",
+        &["consumers", "open", "nobody"],
+        Prints::Nothing,
+    ),
     ("revoke", &["revoke", "PRIMARY", "--yes"], Prints::Nothing),
     (
         "key add",

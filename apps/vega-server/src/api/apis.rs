@@ -14,6 +14,7 @@ use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
 use utoipa::IntoParams;
 use vega_api_types::{AccountView, ApiView, ApisView, ClosedView, Snapshot, TokenView};
+use vega_domain::consumer::Consumer;
 use vega_domain::expiry::in_ist;
 use vega_domain::ids::ApiName;
 use vega_domain::no_token::{Closed, NoToken, new_one_from, status_words};
@@ -87,6 +88,7 @@ pub(crate) struct Token {
 pub(crate) async fn token(
     State(server): State<Arc<Server>>,
     Extension(principal): Extension<Principal>,
+    Extension(consumer): Extension<Option<Consumer>>,
     Path(name): Path<String>,
     QueryParams(wanted): QueryParams<Token>,
     headers: HeaderMap,
@@ -105,6 +107,9 @@ pub(crate) async fn token(
     let _permit = permit
         .transpose()
         .map_err(|words| Problem::new(ProblemCode::TooManyStreams, words))?;
+    if let Some(consumer) = consumer.clone() {
+        server.vega.consumers.saw(consumer, &name, None);
+    }
     let until = Instant::now() + wait;
     let mut changes = server.vega.registry.subscribe();
     let mut has_waited = false;
@@ -115,7 +120,7 @@ pub(crate) async fn token(
             principal.counts(&server.vega).await?;
         }
         has_waited = true;
-        let answer = token_now(&server, &name, min_valid, &headers);
+        let answer = token_now(&server, &name, min_valid, &headers, consumer.as_ref());
         let has_it = answer
             .as_ref()
             .is_ok_and(|answer| answer.status() == StatusCode::OK);
@@ -136,6 +141,7 @@ fn token_now(
     name: &ApiName,
     min_valid: TimeDelta,
     headers: &HeaderMap,
+    consumer: Option<&Consumer>,
 ) -> Result<Response, Problem> {
     let answered = server.vega.registry.read(name, |hot| {
         let valid_until = hot.token().valid_until;
@@ -148,6 +154,10 @@ fn token_now(
                 in_ist(new_one_from(valid_until)).format("%H:%M")
             );
             return Err(Problem::new(ProblemCode::HumanNeeded, words));
+        }
+        if let Some(consumer) = consumer {
+            let has = Some(hot.token().generation);
+            server.vega.consumers.saw(consumer.clone(), name, has);
         }
         Ok(answer(server, hot, headers))
     });

@@ -11,7 +11,8 @@ use tokio::time::timeout;
 
 use crate::http::error_responses::ErrorResponses;
 use crate::server::Server;
-use vega_api_types::codes::TokenStatus;
+use vega_api_types::Snapshot;
+use vega_api_types::codes::{ConsumerState, TokenStatus};
 use vega_listening::ServerTls;
 
 /// Figures in Prometheus' text.
@@ -78,6 +79,14 @@ pub(crate) fn describe() {
         Unit::Seconds,
         "Until when the certificate of the server's own TLS is valid, in Unix seconds."
     );
+    describe_gauge!(
+        "vega_consumers",
+        "Programs that use the API's token, by how they stand to the newest one."
+    );
+    describe_gauge!(
+        "vega_consumer_behind",
+        "1 while this program, which was seen within a day, has an older token than the API's newest; 0 again when it has moved."
+    );
     describe_gauge!("vega_event_streams", "Streams of events that are open.");
     describe_histogram!(
         "vega_request_seconds",
@@ -115,6 +124,7 @@ fn update_gauges(server: &Server) {
         let stopped = u8::from(account.stop.is_some());
         metrics::gauge!("vega_account_stopped", "account" => name()).set(f64::from(stopped));
     }
+    update_consumers(&snapshot, figure);
     if let Some(end) = server.tls.as_ref().and_then(ServerTls::not_after) {
         metrics::gauge!("vega_tls_certificate_not_after_timestamp_seconds").set(figure(end.timestamp()));
     }
@@ -122,6 +132,27 @@ fn update_gauges(server: &Server) {
     metrics::gauge!("vega_run_under_way").set(f64::from(u8::from(under_way)));
     let open = server.stream_limits.count() + server.token_stream_limits.count();
     metrics::gauge!("vega_event_streams").set(figure(i64::try_from(open).unwrap_or(0)));
+}
+
+/// So many programs are named at most; the counts have all of them.
+const NAMED: usize = 1_000;
+
+fn update_consumers(snapshot: &Snapshot, figure: impl Fn(i64) -> f64) {
+    for api in &snapshot.apis {
+        for &state in ConsumerState::ALL {
+            let consumers = snapshot.consumers.iter();
+            let count = consumers.filter(|consumer| consumer.api == api.api && consumer.state == state);
+            metrics::gauge!("vega_consumers", "api" => api.api.clone(), "state" => state.as_str())
+                .set(figure(i64::try_from(count.count()).unwrap_or(0)));
+        }
+    }
+    // Also those that are not behind: a figure that was 1 has to become 0.
+    let (behind, others): (Vec<_>, Vec<_>) = snapshot.consumers.iter().partition(|one| one.is_behind());
+    for consumer in behind.into_iter().chain(others).take(NAMED) {
+        metrics::gauge!("vega_consumer_behind",
+            "api" => consumer.api.clone(), "consumer" => consumer.name.clone(), "identity" => consumer.consumer.clone())
+            .set(f64::from(u8::from(consumer.is_behind())));
+    }
 }
 
 /// Sets the gauges of what the machines say, and of who signs in. What is not answered stays as it was.

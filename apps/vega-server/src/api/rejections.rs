@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Extension, Path, State};
 use vega_api_types::codes::TokenAnswer;
+use vega_domain::consumer::Consumer;
 use vega_domain::expiry::rfc3339_ist;
 use vega_domain::ids::{ApiName, Generation};
 use vega_services::{RejectionAnswer, ReportError, ReportedToken};
@@ -77,6 +78,7 @@ fn view_of(server: &Server, api: &ApiName, answer: &RejectionAnswer) -> Rejectio
 pub(crate) async fn report(
     State(server): State<Arc<Server>>,
     Extension(principal): Extension<Principal>,
+    Extension(consumer): Extension<Option<Consumer>>,
     Path(name): Path<String>,
     Body(body): Body<RejectionBody>,
 ) -> Result<Json<RejectionView>, Problem> {
@@ -92,6 +94,9 @@ pub(crate) async fn report(
         .rejections
         .report(&api, generation, &principal.name())
         .await;
+    if let Some(consumer) = consumer.filter(|_| answer.is_ok()) {
+        server.vega.consumers.saw(consumer, &api, None);
+    }
     match answer {
         Ok(answer) => Ok(Json(view_of(&server, &api, &answer))),
         Err(ReportError::UnknownApi(_)) => Err(unknown_api(&server)),

@@ -11,6 +11,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::FutureExt as _;
 use futures_util::stream::{self, Stream, StreamExt};
 use vega_api_types::{ProblemCode, ProblemView, StreamEndView, TokenStateView, TokenStreamEvent};
+use vega_domain::consumer::Consumer;
 use vega_domain::ids::ApiName;
 
 use crate::api::apis::{known_api, why_no_longer};
@@ -30,6 +31,7 @@ use crate::server::Server;
 pub(crate) async fn token_events(
     State(server): State<Arc<Server>>,
     Extension(principal): Extension<Principal>,
+    Extension(consumer): Extension<Option<Consumer>>,
     Path(name): Path<String>,
 ) -> Result<
     (
@@ -41,13 +43,14 @@ pub(crate) async fn token_events(
     let api = known_api(&server, name)?;
     let permit = server.token_stream_limits.acquire(&principal);
     let permit = permit.map_err(|words| Problem::new(ProblemCode::TooManyStreams, words))?;
+    let connection = consumer.map(|consumer| server.vega.consumers.connects(consumer, &api));
     let over = over(Arc::clone(&server), principal).shared();
     let stream = states(server, api)
         .map(TokenStreamEvent::Token)
         .take_until(over.clone())
         .chain(stream::once(over).map(|over| TokenStreamEvent::End(end(over.view()))))
         .map(move |event| {
-            let _permit = &permit;
+            let _held = (&permit, &connection);
             Ok(written(&event))
         });
     Ok((

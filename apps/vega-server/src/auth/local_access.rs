@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use vega_bootstrap::SocketRule;
 use vega_domain::access::Scope;
+use vega_domain::consumer::LocalProgram;
 use vega_listening::LocalCaller;
 
 /// A caller that may do something.
@@ -12,6 +13,8 @@ use vega_listening::LocalCaller;
 pub(crate) struct LocalPrincipal {
     /// Its user.
     pub(crate) uid: u32,
+    /// Which program it is, for its name and for the operator's stop. It grants nothing.
+    pub(crate) program: LocalProgram,
     grants: Grants,
 }
 
@@ -25,7 +28,7 @@ enum Grants {
 
 impl LocalPrincipal {
     /// `None` where this caller may do nothing.
-    pub(crate) fn of(caller: LocalCaller, rules: &[SocketRule]) -> Option<Self> {
+    pub(crate) fn of(caller: &LocalCaller, rules: &[SocketRule], machine: Option<&str>) -> Option<Self> {
         let grants = if caller.is_own_user() {
             Grants::OfOwnUser
         } else {
@@ -38,8 +41,11 @@ impl LocalPrincipal {
             }
             Grants::OfRules(scopes)
         };
-        let uid = caller.uid;
-        Some(Self { uid, grants })
+        Some(Self {
+            uid: caller.uid,
+            program: LocalProgram::new(caller.uid, caller.program.as_deref(), machine),
+            grants,
+        })
     }
 
     /// Whether it has what a call needs.
@@ -68,6 +74,7 @@ mod tests {
             uid,
             gid,
             pid: Some(1),
+            program: Some("strategy.service".into()),
         }
     }
 
@@ -79,7 +86,7 @@ mod tests {
 
     #[test]
     fn the_own_user_reads_and_begins_nothing() {
-        let own = LocalPrincipal::of(own(), &[]).unwrap();
+        let own = LocalPrincipal::of(&own(), &[], None).unwrap();
         let may = |scope: &Scope| own.may(scope);
         assert!(may(&Scope::Status) && may(&token("PRIMARY")));
         assert!(!may(&Scope::Runs) && !may(&Scope::Admin));
@@ -105,7 +112,7 @@ mod tests {
                 scopes: vec![Scope::Status],
             },
         ];
-        let found = LocalPrincipal::of(caller(uid, gid), &rules);
+        let found = LocalPrincipal::of(&caller(uid, gid), &rules, None);
         let may = found.map(|found| {
             assert!(!found.may(&token("SECOND")), "{found:?}");
             [token("PRIMARY"), Scope::Status].map(|scope| found.may(&scope))

@@ -11,6 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum_extra::extract::CookieJar;
 use vega_domain::access::AccessKey;
+use vega_domain::consumer::AccessPath;
 use vega_domain::ids::ApiName;
 use vega_domain::secret::SessionSecret;
 use vega_listening::{LocalCaller, Peer};
@@ -62,12 +63,17 @@ pub(crate) async fn require_scope(
     }
     let peer = request.extensions().get::<Peer>().cloned();
     let caller = peer.as_ref().and_then(Peer::caller);
+    let access_path = access_path(caller);
     let principal = match authenticate(&server, request.headers(), caller).await {
         Ok(principal) => principal,
         Err(problem) => return problem.into_response(),
     };
-    if let Some(peer) = peer {
+    if let Some(peer) = &peer {
         peer.is_known_now();
+    }
+    if let Some(stopped) = principal.stopped(&server.vega) {
+        server.audit_refusal(format!("{} is stopped by the operator", principal.name()));
+        return stopped.into_response();
     }
     let api = params.iter().find(|(name, _)| *name == "api");
     let api = api.and_then(|(_, api)| ApiName::new(api).ok());
@@ -100,6 +106,8 @@ pub(crate) async fn require_scope(
         };
         return Problem::new(ProblemCode::NotAllowed, words).into_response();
     }
+    let consumer = principal.consumer(request.headers(), access_path);
+    request.extensions_mut().insert(consumer);
     request.extensions_mut().insert(principal);
     next.run(request).await
 }
@@ -126,17 +134,25 @@ fn bearer(value: &HeaderValue) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
 }
 
+/// The way by which a caller came in.
+pub(crate) fn access_path(caller: Option<&LocalCaller>) -> AccessPath {
+    match caller {
+        Some(_) => AccessPath::Socket,
+        None => AccessPath::Http,
+    }
+}
+
 /// Who a caller at the local socket is, if it may do anything there.
-pub(crate) fn local(server: &Server, caller: Option<LocalCaller>) -> Option<Principal> {
+pub(crate) fn local(server: &Server, caller: Option<&LocalCaller>) -> Option<Principal> {
     let rules = &server.vega.settings.socket.rules;
-    LocalPrincipal::of(caller?, rules).map(Principal::Local)
+    LocalPrincipal::of(caller?, rules, server.machine.as_deref()).map(Principal::Local)
 }
 
 /// Finds the principal that these headers prove, or the kernel where the call came through the local socket.
 async fn authenticate(
     server: &Server,
     headers: &HeaderMap,
-    caller: Option<LocalCaller>,
+    caller: Option<&LocalCaller>,
 ) -> Result<Principal, Problem> {
     let access = &server.vega.access;
     if let Some(value) = headers.get(header::AUTHORIZATION) {

@@ -1,14 +1,22 @@
-//! Who sends a request, once authenticated: an access key, a console session, or a program at the local socket.
+//! Who sends a request, once authenticated: an access key, a console session, or a program at the local socket. Also which consumer that is:
+//! its identity comes from the key or the kernel, and what it calls itself is only shown.
 
 use std::sync::Arc;
 
+use axum::http::{HeaderMap, HeaderName};
 use vega_api_types::ProblemCode;
 use vega_bootstrap::Vega;
 use vega_domain::access::{AccessKey, ConsoleSession};
+use vega_domain::consumer::{AccessPath, Consumer, ConsumerIdentity};
+use vega_domain::expiry::in_ist;
+use vega_domain::ids::ConsumerName;
 use vega_domain::secret::SessionSecret;
 
 use crate::auth::local_access::LocalPrincipal;
 use crate::http::problem::Problem;
+
+/// What a program calls itself.
+static OWN_NAME: HeaderName = HeaderName::from_static("x-vega-consumer");
 
 /// An authenticated caller. Handlers get it as an extension of the request.
 #[derive(Debug, Clone)]
@@ -21,14 +29,16 @@ pub(crate) enum Principal {
 impl Principal {
     /// Whether it still counts, and why not: what goes on for long asks again.
     pub(crate) async fn counts(&self, vega: &Vega) -> Result<(), Problem> {
-        let access = &vega.access;
+        if let Some(stopped) = self.stopped(vega) {
+            return Err(stopped);
+        }
         let (counts, words) = match self {
             Self::Key(key) => (
-                access.key_counts(key.id),
+                vega.access.key_counts(key.id),
                 "This access key was revoked, or has expired. `vega key list` shows those that count.",
             ),
             Self::Console(_, secret) => (
-                access.session_counts(secret).await,
+                vega.access.session_counts(secret).await,
                 "The console's session is over. Run `vega console` and open the link that it prints.",
             ),
             // Rules are read once, at the start.
@@ -46,6 +56,45 @@ impl Principal {
             Self::Key(key) => format!("access key {}", key.name),
             Self::Console(..) => "the console".into(),
             Self::Local(local) => format!("user {} at the socket", local.uid),
+        }
+    }
+
+    /// The consumer that sends these headers; `None` for the console, which gets no token. A name that cannot be one is left out: for a
+    /// name nobody goes without a token.
+    pub(crate) fn consumer(&self, headers: &HeaderMap, access_path: AccessPath) -> Option<Consumer> {
+        let identity_name = match self {
+            Self::Key(key) => key.name.to_string(),
+            Self::Local(local) => local.program.name(),
+            Self::Console(..) => return None,
+        };
+        let own_name = headers.get(&OWN_NAME).and_then(|name| name.to_str().ok());
+        Some(Consumer {
+            identity: self.identity()?,
+            identity_name,
+            own_name: own_name.and_then(|name| ConsumerName::new(name).ok()),
+            access_path,
+        })
+    }
+
+    /// Why the operator lets it do nothing, if so.
+    pub(crate) fn stopped(&self, vega: &Vega) -> Option<Problem> {
+        let stop = vega.consumers.stop_of(&self.identity()?)?;
+        let because = if stop.reason.is_empty() { "" } else { ": " };
+        let words = format!(
+            "The operator stopped {} at {} IST{because}{}. `vega consumers open {}` opens it again.",
+            self.name(),
+            in_ist(stop.since).format("%d %b %H:%M"),
+            stop.reason.trim_end_matches('.'),
+            stop.name,
+        );
+        Some(Problem::new(ProblemCode::ConsumerStopped, words))
+    }
+
+    fn identity(&self) -> Option<ConsumerIdentity> {
+        match self {
+            Self::Key(key) => Some(ConsumerIdentity::Key(key.id)),
+            Self::Local(local) => Some(ConsumerIdentity::Program(local.program.clone())),
+            Self::Console(..) => None,
         }
     }
 }

@@ -141,6 +141,9 @@ pub(crate) const ROUTE_PERMISSIONS: &[RoutePermission] = &[
     // Pages of the broker, for the operator who was to sign in there.
     route("GET", "/api/v1/evidence", CONSOLE),
     route("GET", "/api/v1/evidence/{id}/picture", CONSOLE),
+    route("GET", "/api/v1/consumers", READERS),
+    route("POST", "/api/v1/consumers/stop", ADMINS),
+    route("POST", "/api/v1/consumers/open", ADMINS),
     route("GET", "/api/v1/keys", ADMINS),
     route("DELETE", "/api/v1/keys/{id}", ADMINS),
     route("GET", "/api/v1/openapi.json", READERS),

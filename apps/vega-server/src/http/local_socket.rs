@@ -86,7 +86,7 @@ fn bind_at(path: &Path, section: &SocketSection, refused: Arc<Refused>) -> Resul
 fn admits(section: &SocketSection, refused: Arc<Refused>) -> Admits {
     let rules = section.rules.clone();
     Arc::new(move |caller| {
-        if LocalPrincipal::of(caller, &rules).is_some() {
+        if LocalPrincipal::of(caller, &rules, None).is_some() {
             return Ok(());
         }
         refused.add(format!("no rule lets user {} in at the socket", caller.uid));

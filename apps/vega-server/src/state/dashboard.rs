@@ -2,6 +2,7 @@
 //! deadline change; broadcasts differences. Holds no secrets. When it is rebuilt, and from what, is decided in
 //! `dashboard_refresh`.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
@@ -14,6 +15,7 @@ use crate::state::stream_event::Frame;
 use vega_api_types::ApisView;
 use vega_api_types::PromptsView;
 use vega_api_types::Snapshot;
+use vega_api_types::{ConsumerView, ConsumersView};
 use vega_api_types::{StepChange, StreamEvent};
 
 /// A client that is this many changes behind is disconnected and starts again with a snapshot.
@@ -39,6 +41,11 @@ impl State {
     }
 }
 
+/// What tells one consumer and API from the others.
+fn key_of(consumer: &ConsumerView) -> (&str, Option<&str>, &str) {
+    (&consumer.consumer, consumer.own_name.as_deref(), &consumer.api)
+}
+
 /// The read model.
 pub(crate) struct Dashboard {
     state: Mutex<State>,
@@ -58,6 +65,7 @@ impl Dashboard {
                     accounts: Vec::new(),
                     run: None,
                     prompts: Vec::new(),
+                    consumers: Vec::new(),
                     closed_from_unix: 0,
                     closed_until_unix: 0,
                     now_unix: 0,
@@ -120,7 +128,8 @@ impl Dashboard {
     /// Replaces the snapshot and broadcasts the differences.
     pub(crate) fn replace(&self, new: &Snapshot, next_deadline: Option<DateTime<Utc>>) {
         let mut state = self.state();
-        let old = std::mem::replace(&mut state.snapshot, new.clone());
+        let mut old = std::mem::replace(&mut state.snapshot, new.clone());
+        state.snapshot.consumers = std::mem::take(&mut old.consumers);
         state.next_deadline = next_deadline;
         state.is_stale = false;
         for account in new.accounts.iter().filter(|new| !old.accounts.contains(new)) {
@@ -149,6 +158,19 @@ impl Dashboard {
         drop(state);
         if new.apis != old.apis || new.accounts != old.accounts {
             self.changes.send_replace(());
+        }
+    }
+
+    /// Replaces the consumers, and broadcasts those that stand otherwise than before.
+    pub(crate) fn show_consumers(&self, new: Vec<ConsumerView>) {
+        let mut state = self.state();
+        let old = std::mem::replace(&mut state.snapshot.consumers, new);
+        let old: HashMap<_, _> = old.iter().map(|old| (key_of(old), old)).collect();
+        let shown = state.snapshot.consumers.iter();
+        let changed = shown.filter(|new| !old.get(&key_of(new)).is_some_and(|old| old.stands_like(new)));
+        let consumers: Vec<ConsumerView> = changed.cloned().collect();
+        if !consumers.is_empty() {
+            state.send(StreamEvent::Consumers(ConsumersView { v: 1, consumers }));
         }
     }
 

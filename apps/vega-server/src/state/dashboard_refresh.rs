@@ -104,6 +104,8 @@ pub(crate) async fn read(server: &Server) -> Result<(Snapshot, Option<DateTime<U
         accounts: AccountView::all(&overview, &allowances),
         run: current_run::current(server).await?,
         prompts: views_of(&server.prompts, now, has_window(&vega.settings)),
+        // Shown by `shown_consumers`.
+        consumers: Vec::new(),
         closed_from_unix: closed.start.timestamp(),
         closed_until_unix: closed.end.timestamp(),
         now_unix: 0,
@@ -152,6 +154,7 @@ pub(crate) mod tests {
             accounts: Vec::new(),
             run: Some(RunView::stored(&record)),
             prompts: Vec::new(),
+            consumers: Vec::new(),
             closed_from_unix: 0,
             closed_until_unix: 0,
             now_unix: 0,

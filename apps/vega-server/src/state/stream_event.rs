@@ -20,6 +20,7 @@ impl Frame {
             StreamEvent::Run(run) => ("run", json(run)),
             StreamEvent::Step(step) => ("step", json(step)),
             StreamEvent::Prompt(prompts) => ("prompt", json(prompts)),
+            StreamEvent::Consumers(consumers) => ("consumers", json(consumers)),
             StreamEvent::Cooldown(account) => ("cooldown", json(account)),
         };
         Self { number, event, data }

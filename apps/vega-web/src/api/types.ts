@@ -6,6 +6,7 @@ export type {
   ApiView as Api,
   AuditVerdictView as AuditVerdict,
   ClosedView as Closed,
+  ConsumerView as Consumer,
   EntryView as Entry,
   EvidenceView as Evidence,
   FailureView as Failure,

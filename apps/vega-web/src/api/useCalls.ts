@@ -5,7 +5,17 @@ import { type QueryKey, useMutation, useQueryClient } from "@tanstack/react-quer
 import type { AuditSearch } from "../audit/search";
 import { type FileFormat, takeAway } from "../audit/takeAway";
 import { signedOut } from "../live/useDashboard";
-import { CallFailed, cancelRun, endSession, revokeKey, said, startRun, verify } from "./client";
+import {
+  CallFailed,
+  cancelRun,
+  endSession,
+  openConsumer,
+  revokeKey,
+  said,
+  startRun,
+  stopConsumer,
+  verify,
+} from "./client";
 import { forgetSessionSecret } from "./session";
 import type { RunRequest } from "./types";
 
@@ -37,6 +47,14 @@ export function useCancelRun(id: string) {
 
 export function useRevokeKey() {
   return useCall((id: string) => said(revokeKey({ path: { id } })), ["keys"]);
+}
+
+export function useStopConsumer() {
+  return useCall((body: { consumer: string }) => said(stopConsumer({ body })));
+}
+
+export function useOpenConsumer() {
+  return useCall((body: { consumer: string }) => said(openConsumer({ body })));
 }
 
 export function useTakeAway(search: AuditSearch) {

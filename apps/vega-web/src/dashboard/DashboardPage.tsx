@@ -14,6 +14,7 @@ import { useNow } from "../time/clock";
 import { istTime } from "../time/ist";
 import { AccountNotice } from "./AccountNotice";
 import { ApiCard } from "./ApiCard";
+import { BehindNotice } from "./BehindNotice";
 import { ForceDialog } from "./ForceDialog";
 import { isDead } from "./status";
 import { VerdictBanner } from "./VerdictBanner";
@@ -103,6 +104,7 @@ function Dashboard({ dashboard, connection }: { dashboard: Snapshot; connection:
       </div>
       <Failed error={start.error} title="No run was started" />
       <Failed error={verify.error} title="The tokens were not verified" />
+      <BehindNotice consumers={dashboard.consumers} />
       <div className="dashboard">
         <div className="stack side">
           <PromptList dashboard={dashboard} isLive={isLive} />

@@ -1,7 +1,17 @@
 // How each event changes what is shown.
 
 import { expect, test } from "vitest";
-import { account, api, dashboard, missing, prompt, RUN, run, step } from "../testing/dashboard";
+import {
+  account,
+  api,
+  consumer,
+  dashboard,
+  missing,
+  prompt,
+  RUN,
+  run,
+  step,
+} from "../testing/dashboard";
 import { apply } from "./frames";
 
 test("a token replaces its API, in its place", () => {
@@ -25,6 +35,17 @@ test("a cooldown replaces its account alone", () => {
     data: changed,
   });
   expect(after.accounts).toEqual([changed, other]);
+});
+
+test("programs that stand otherwise are replaced, and new ones added", () => {
+  const [first, second] = [consumer("a"), consumer("b", { own_name: "b" })];
+  const moved = consumer("a", { generation: 4 });
+  const other = consumer("b", { api: "CHAIN" });
+  const after = apply(dashboard({ consumers: [first, second] }), {
+    event: "consumers",
+    data: { v: 1, consumers: [moved, other] },
+  });
+  expect(after.consumers).toEqual([moved, second, other]);
 });
 
 test("a step moves in the run that is shown", () => {

@@ -1,6 +1,6 @@
 // What the stream sends, and how each event changes what is shown. Each event holds the whole new state of its thing.
 
-import type { Snapshot, StreamEvent } from "../api/types";
+import type { Consumer, Snapshot, StreamEvent } from "../api/types";
 
 /** What comes after the snapshot. */
 export type Change = Exclude<StreamEvent, { event: "snapshot" }>;
@@ -12,6 +12,7 @@ const NAMES: Record<Change["event"], true> = {
   step: true,
   prompt: true,
   cooldown: true,
+  consumers: true,
 };
 
 export const CHANGES = Object.keys(NAMES) as Change["event"][];
@@ -24,6 +25,14 @@ export function apply(dashboard: Snapshot, change: Change): Snapshot {
       return {
         ...dashboard,
         accounts: replaced(dashboard.accounts, change.data, (account) => account.account),
+      };
+    case "consumers":
+      return {
+        ...dashboard,
+        consumers: change.data.consumers.reduce(
+          (all, consumer) => replaced(all, consumer, keyOf),
+          dashboard.consumers,
+        ),
       };
     case "prompt":
       return { ...dashboard, prompts: change.data.prompts };
@@ -38,6 +47,11 @@ export function apply(dashboard: Snapshot, change: Change): Snapshot {
       };
     }
   }
+}
+
+/** What tells one program's use of one token from all others. */
+export function keyOf(consumer: Consumer): string {
+  return [consumer.consumer, consumer.own_name ?? "", consumer.api].join(" ");
 }
 
 /** In its place; at the end where it is not known yet. */

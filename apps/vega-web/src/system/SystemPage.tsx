@@ -1,6 +1,8 @@
-// How the server itself stands: its health, what it runs with, what the last failures left behind, who else may call it.
+// How the server itself stands: its health, what it runs with, what the last failures left behind, who uses tokens and who else may
+// call it.
 
 import { useDashboard } from "../live/useDashboard";
+import { ConsumerTable } from "./ConsumerTable";
 import { EvidenceList } from "./EvidenceList";
 import { HealthPanel } from "./HealthPanel";
 import { KeyTable } from "./KeyTable";
@@ -16,6 +18,7 @@ export function SystemPage() {
       <HealthPanel accounts={dashboard?.accounts ?? []} />
       <MachinePanel />
       <EvidenceList />
+      <ConsumerTable consumers={dashboard?.consumers ?? []} />
       <KeyTable />
       <SettingTable />
       <SessionPanel />

@@ -1,6 +1,16 @@
 // Made-up boards: one account with its APIs, as the server would show them.
 
-import type { Account, Api, LastFailure, Plan, Prompt, Run, Snapshot, Step } from "../api/types";
+import type {
+  Account,
+  Api,
+  Consumer,
+  LastFailure,
+  Plan,
+  Prompt,
+  Run,
+  Snapshot,
+  Step,
+} from "../api/types";
 
 /** Wednesday 2026-11-25, 08:00 IST. */
 export const MORNING = Date.parse("2026-11-25T08:00:00+05:30") / 1000;
@@ -74,9 +84,31 @@ export function dashboard(changes: Partial<Snapshot> = {}): Snapshot {
     accounts: [account()],
     run: null,
     prompts: [],
+    consumers: [],
     closed_from_unix: NIGHT - 600,
     closed_until_unix: NIGHT + 60,
     now_unix: MORNING,
+    ...changes,
+  };
+}
+
+export function consumer(name: string, changes: Partial<Consumer> = {}): Consumer {
+  return {
+    name,
+    consumer: `user:1000/${name}`,
+    known_as: name,
+    own_name: null,
+    access_path: "socket",
+    api: "PRIMARY",
+    state: "current",
+    generation: 3,
+    newest_generation: 3,
+    moved_at: "2026-11-25T07:58:00+05:30",
+    moved_at_unix: MORNING - 120,
+    last_seen_at: "2026-11-25T07:59:00+05:30",
+    last_seen_at_unix: MORNING - 60,
+    connected: true,
+    stopped: null,
     ...changes,
   };
 }

@@ -9,7 +9,8 @@ use vega_domain::ports::{
 use vega_orchestration::import_under_lease;
 use vega_persistence::{
     DataSource, FileTokenSpool, SpoolingSignInAttempts, SpoolingTokenRepository, SqlAccessRepository,
-    SqlAuditTrail, SqlCooldownRepository, SqlExecutionStateRepository, SqlSignInJournal, SqlTokenRepository,
+    SqlAuditTrail, SqlConsumers, SqlCooldownRepository, SqlExecutionStateRepository, SqlSignInJournal,
+    SqlTokenRepository,
 };
 
 /// The repositories of one installation.
@@ -24,6 +25,7 @@ pub(crate) struct Stores {
     pub(crate) audit: Arc<SqlAuditTrail>,
     pub(crate) lease: Arc<dyn LoginLease>,
     pub(crate) access: Arc<SqlAccessRepository>,
+    pub(crate) consumers: Arc<SqlConsumers>,
 }
 
 impl Stores {
@@ -60,6 +62,7 @@ impl Stores {
             audit: Arc::new(SqlAuditTrail::new(data.clone())),
             lease,
             access: Arc::new(SqlAccessRepository::new(data.clone())),
+            consumers: Arc::new(SqlConsumers::new(data.clone())),
         }
     }
 }

@@ -8,6 +8,7 @@ mod broker_clock;
 mod clock;
 mod code_delivery;
 mod console_sessions;
+mod consumers;
 mod cooldown_repository;
 mod event_sink;
 mod evidence_store;
@@ -36,6 +37,7 @@ pub use broker_clock::BrokerClock;
 pub use clock::Clock;
 pub use code_delivery::{CodeDelivery, Delivery};
 pub use console_sessions::ConsoleSessions;
+pub use consumers::Consumers;
 pub use cooldown_repository::CooldownRepository;
 pub use event_sink::EventSink;
 pub use evidence_store::EvidenceStore;
@@ -64,7 +66,7 @@ pub use token_spool::TokenSpool;
 pub use self::{
     access_keys::MockAccessKeys, audit_trail::MockAuditTrail, broker_clock::MockBrokerClock,
     clock::MockClock, code_delivery::MockCodeDelivery, console_sessions::MockConsoleSessions,
-    cooldown_repository::MockCooldownRepository, event_sink::MockEventSink,
+    consumers::MockConsumers, cooldown_repository::MockCooldownRepository, event_sink::MockEventSink,
     evidence_store::MockEvidenceStore, execution_state::MockExecutionStateRepository,
     last_price::MockLastPriceApi, listener_proof::MockListenerProof, login_lease::MockLoginLease,
     operator::MockApprover, operator::MockPresenter, operator::MockPrompter, otp_ledger::MockOtpLedger,

@@ -36,6 +36,8 @@ pub(crate) enum Whose<'a> {
     /// The newest token of an API that was revoked: this token and all earlier ones stay revoked, also in copies
     /// elsewhere.
     Revoked(&'a str),
+    /// A program that uses tokens, and that the operator has stopped. It has no row.
+    Stopped(&'a str),
     /// A row that does not fit, and was recorded in the audit trail as such.
     Told(&'a str),
     /// The last commits that were lost with a database server. Its number is the timeline of the server that took the place.
@@ -54,6 +56,7 @@ impl fmt::Display for Whose<'_> {
             Self::Attempt(id) => write!(f, "attempt {id}"),
             Self::Ended(api) => write!(f, "ended {api}"),
             Self::Revoked(api) => write!(f, "revoked {api}"),
+            Self::Stopped(consumer) => write!(f, "stopped {consumer}"),
             Self::Told(fault) => write!(f, "told {fault}"),
             Self::Lost => f.write_str("lost commits"),
         }
@@ -68,10 +71,10 @@ pub(crate) struct Mark {
     /// The generation of a token, the position of an OTP request, or the generation up to which an API's tokens are revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) number: Option<i64>,
-    /// The end of a token's life, or the time since which an account is closed or tokens are revoked.
+    /// The end of a token's life, or the time since which an account is closed, a program is stopped or tokens are revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) time: Option<DateTime<Utc>>,
-    /// The name of a closed account, and the reason.
+    /// The name of a closed account or a stopped program, and the reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) closed: Option<(String, String)>,
 }

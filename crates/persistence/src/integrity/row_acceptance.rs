@@ -164,12 +164,15 @@ async fn keep_what_fits(
     Ok(outdated)
 }
 
-/// Revoked tokens stay revoked, and a token whose row was removed does not return from a spool.
+/// Revoked tokens stay revoked, programs stay stopped, and a token whose row was removed does not return from a spool.
 fn keep_revoked(tx: &mut Write, before: &Marks, at: DateTime<Utc>) -> Result<(), StoreError> {
     let entry = tx.entry();
     let marks = tx.marks()?;
     for (api, mark) in before.all_of("revoked") {
         marks.set(Whose::Revoked(api), mark.clone());
+    }
+    for (consumer, mark) in before.all_of("stopped") {
+        marks.set(Whose::Stopped(consumer), mark.clone());
     }
     if let Some(lost) = before.get(Whose::Lost) {
         marks.set(Whose::Lost, lost.clone());

@@ -36,7 +36,7 @@ const fn made_at_first(name: &'static str) -> CopiedTable {
 const ROW: &[&str] = &["rowid"];
 
 /// All that are copied. Rows come after those that they refer to, and the list of latest changes after the entries.
-pub(crate) const COPIED: [CopiedTable; 14] = [
+pub(crate) const COPIED: [CopiedTable; 15] = [
     made_at_first("seal_key"),
     made_at_first("audit_chain"),
     table("audit_chain_keys", &["last_entry"]),
@@ -49,6 +49,7 @@ pub(crate) const COPIED: [CopiedTable; 14] = [
     table("access_keys", ROW),
     table("console_links", ROW),
     table("console_sessions", ROW),
+    table("consumers", &["identity", "own_name", "api"]),
     table("audit_events", &["id"]),
     made_at_first("latest_changes"),
 ];

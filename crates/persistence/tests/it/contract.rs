@@ -8,8 +8,8 @@ use sqlx::{Connection, SqliteConnection};
 use vega_domain::ids::{AccessKeyId, AttemptId};
 use vega_persistence::{
     DataSource, FileTokenSpool, SpoolingSignInAttempts, SpoolingTokenRepository, SqlAccessRepository,
-    SqlAuditHistory, SqlAuditTrail, SqlCooldownRepository, SqlExecutionStateRepository, SqlSignInJournal,
-    SqlTokenChanges, SqlTokenRepository,
+    SqlAuditHistory, SqlAuditTrail, SqlConsumers, SqlCooldownRepository, SqlExecutionStateRepository,
+    SqlSignInJournal, SqlTokenChanges, SqlTokenRepository,
 };
 use vega_testing::contract::{Installation, Stores};
 use vega_testing::{RecordedEvents, TestClock};
@@ -45,6 +45,7 @@ pub(crate) fn stores_over(data: &DataSource) -> Stores {
         tokens: Arc::new(SpoolingTokenRepository::new(tokens, spool.clone(), events)),
         keys: access.clone(),
         sessions: access,
+        consumers: Arc::new(SqlConsumers::new(data.clone())),
         audit: Arc::new(SqlAuditTrail::new(data.clone())),
         history: Arc::new(SqlAuditHistory::new(data.clone())),
         spool: Arc::new(spool),

@@ -34,7 +34,7 @@ const HARMLESS: [(&str, &str, &str); 1] = [(
 )];
 
 /// Tables whose rows bear no value, each with why.
-const WITHOUT_VALUES: [(&str, &str); 10] = [
+const WITHOUT_VALUES: [(&str, &str); 11] = [
     (
         "_sqlx_migrations",
         "the schema; each migration's checksum is compared at each start",
@@ -51,6 +51,10 @@ const WITHOUT_VALUES: [(&str, &str); 10] = [
         "another key than the one named opens nothing; the day is only a file's name",
     ),
     ("latest_changes", "sealed as a whole"),
+    (
+        "consumers",
+        "shows what was seen, and decides nothing; whom the operator stopped is in the list of latest changes",
+    ),
     (
         "login_lease",
         "a kernel lock decides; the row only names its holder",

@@ -11,6 +11,7 @@ mod answers;
 mod backoff;
 mod cancel;
 mod concurrent_reads;
+mod consumers;
 mod disk;
 mod exchange;
 mod faults;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use vega_domain::ids::{AccessKeyId, AttemptId};
 use vega_domain::ports::{
-    AccessKeys, AuditHistory, AuditTrail, CodeDelivery, ConsoleSessions, CooldownRepository,
+    AccessKeys, AuditHistory, AuditTrail, CodeDelivery, ConsoleSessions, Consumers, CooldownRepository,
     ExecutionStateRepository, LoginLease, OtpLedger, RunHistory, SignInAttempts, TokenChanges, TokenSpool,
     UpstoxTokenRepository,
 };
@@ -23,6 +23,7 @@ pub struct Stores {
     pub tokens: Arc<dyn UpstoxTokenRepository>,
     pub keys: Arc<dyn AccessKeys>,
     pub sessions: Arc<dyn ConsoleSessions>,
+    pub consumers: Arc<dyn Consumers>,
     pub audit: Arc<dyn AuditTrail>,
     pub history: Arc<dyn AuditHistory>,
     pub spool: Arc<dyn TokenSpool>,
@@ -68,6 +69,7 @@ impl Stores {
             tokens: store.clone(),
             keys: store.clone(),
             sessions: store.clone(),
+            consumers: store.clone(),
             audit: store.clone(),
             history: store.clone(),
             spool: store.clone(),

@@ -10,6 +10,7 @@ mod access;
 mod audit;
 mod changes;
 mod commits;
+mod consumers;
 mod cooldowns;
 mod journal;
 mod last_failures;
@@ -58,6 +59,12 @@ suite! {
         one_number_is_closed_once_whatever_the_account_is_called,
         a_cooldown_that_came_later_is_not_opened,
         a_cooldown_from_the_future_is_dated_anew_and_no_other,
+    ]
+    consumers: [
+        what_was_seen_of_consumers_reads_back_by_name,
+        what_was_seen_later_of_a_consumer_is_kept,
+        who_was_seen_long_ago_is_forgotten,
+        a_consumer_stays_stopped_until_it_is_opened,
     ]
     runs: [
         a_run_and_its_steps_read_back_in_order,

@@ -17,6 +17,7 @@ mod spool;
 
 mod access;
 mod changes;
+mod consumers;
 mod look;
 
 pub use self::changes::MemoryChanges;

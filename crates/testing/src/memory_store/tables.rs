@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use vega_domain::access::{ConsoleLink, ConsoleSession, SecretHash};
 use vega_domain::audit::AuditEntry;
 use vega_domain::clock_reading::ClockReading;
+use vega_domain::consumer::{ConsumerStop, ConsumerUse};
 use vega_domain::cooldown::Cooldown;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccessKeyId, ApiName, AttemptId, MobileNumber, RunId};
@@ -24,6 +25,7 @@ pub struct Tables {
     pub runs: Vec<RunRow>,
     pub cooldowns: Vec<Cooldown>,
     pub access: AccessTables,
+    pub consumers: ConsumerTables,
     /// Beside the database: no commit writes there.
     pub spool: Spool,
     pub audit: Vec<AuditEntry>,
@@ -106,6 +108,13 @@ pub struct AccessTables {
     pub damaged_keys: BTreeSet<AccessKeyId>,
     pub links: Vec<(SecretHash, ConsoleLink)>,
     pub sessions: Vec<(SecretHash, ConsoleSession)>,
+}
+
+/// Programs that use tokens.
+#[derive(Default, Clone)]
+pub struct ConsumerTables {
+    pub uses: Vec<ConsumerUse>,
+    pub stops: Vec<ConsumerStop>,
 }
 
 /// What is kept beside the database.

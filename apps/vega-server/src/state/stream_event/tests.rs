@@ -6,12 +6,15 @@ use std::time::Duration;
 use chrono::DateTime;
 use futures_util::FutureExt;
 use serde_json::{Value, json};
-use vega_api_types::{AccountView, ApiView, ProblemCode, PromptsView, StepChange};
+use vega_api_types::{
+    AccountView, ApiView, ConsumerView, ConsumersView, ProblemCode, PromptsView, StepChange,
+};
 use vega_api_types::{StreamEndView, TokenStateView, TokenStreamEvent};
 use vega_domain::clock_reading::ClockReading;
+use vega_domain::consumer::{AccessPath, Consumer, ConsumerIdentity, ConsumerStop, ConsumerUse};
 use vega_domain::cooldown::{AccountHold, Cooldown};
 use vega_domain::failure::{Failure, FailureReason};
-use vega_domain::ids::{AccountId, ApiName, AttemptId, MobileNumber, RunId};
+use vega_domain::ids::{AccessKeyId, AccountId, ApiName, AttemptId, Generation, MobileNumber, RunId};
 use vega_domain::plan::{Plan, PlannedApi, SignInCause};
 use vega_domain::ports::Approver;
 use vega_domain::run::StepState;
@@ -75,6 +78,29 @@ fn plan() -> Plan {
     Plan::of(vec![planned]).unwrap()
 }
 
+fn consumer() -> ConsumerView {
+    let identity = ConsumerIdentity::Key(AccessKeyId::at(DateTime::UNIX_EPOCH));
+    let seen = ConsumerUse {
+        consumer: Consumer {
+            identity: identity.clone(),
+            identity_name: "trader".into(),
+            own_name: None,
+            access_path: AccessPath::Http,
+        },
+        api: ApiName::new("PRIMARY").unwrap(),
+        generation: Some(Generation::FIRST),
+        moved_at: Some(DateTime::UNIX_EPOCH),
+        last_seen_at: DateTime::UNIX_EPOCH,
+    };
+    let stop = ConsumerStop {
+        identity,
+        name: "trader".into(),
+        since: DateTime::UNIX_EPOCH,
+        reason: "words".into(),
+    };
+    ConsumerView::of(&seen, None, true, Some(&stop), DateTime::UNIX_EPOCH)
+}
+
 /// Everything that a dashboard sends while things change.
 fn sent() -> Vec<std::sync::Arc<Frame>> {
     let (dashboard, run) = (Dashboard::new(), RunId::at(DateTime::UNIX_EPOCH));
@@ -91,6 +117,7 @@ fn sent() -> Vec<std::sync::Arc<Frame>> {
     let moved = with_step_in(run, StepState::Failed(failure()));
     shown.run = moved.run;
     dashboard.replace(&shown, None);
+    dashboard.show_consumers(vec![consumer()]);
     let (first, _) = dashboard.subscribe(DateTime::UNIX_EPOCH).unwrap();
     let mut sent = vec![first.into()];
     while let Ok(frame) = frames.try_recv() {
@@ -227,6 +254,10 @@ fn an_event_is_written_as_its_type_says() {
         StreamEvent::Run(of_run),
         StreamEvent::Token(api()),
         StreamEvent::Prompt(PromptsView::of(Vec::new())),
+        StreamEvent::Consumers(ConsumersView {
+            v: 1,
+            consumers: vec![consumer()],
+        }),
         StreamEvent::Cooldown(account()),
     ] {
         let frame = Frame::of(1, &event);

@@ -2,7 +2,7 @@
 
 import type { Client, Options as Options2, TDataShape } from './client';
 import { client } from './client.gen';
-import type { AnswerData, AnswerErrors, AnswerResponses, AreTokensReadyData, AreTokensReadyErrors, AreTokensReadyResponses, CancelRunData, CancelRunErrors, CancelRunResponses, EndSessionData, EndSessionErrors, EndSessionResponses, EventsData, EventsErrors, EventsResponse, EventsResponses, ExportAuditData, ExportAuditErrors, ExportAuditResponses, GetApiData, GetApiErrors, GetApiResponses, GetAuditVerdictData, GetAuditVerdictErrors, GetAuditVerdictResponses, GetConfigData, GetConfigErrors, GetConfigResponses, GetCurrentRunData, GetCurrentRunErrors, GetCurrentRunResponses, GetEvidencePictureData, GetEvidencePictureErrors, GetEvidencePictureResponses, GetPromptData, GetPromptErrors, GetPromptResponses, GetRunData, GetRunErrors, GetRunResponses, GetSessionData, GetSessionErrors, GetSessionResponses, GetSystemData, GetSystemErrors, GetSystemResponses, GetTokenData, GetTokenErrors, GetTokenResponses, IsLiveData, IsLiveErrors, IsLiveResponses, IsReadyData, IsReadyErrors, IsReadyResponses, ListApisData, ListApisErrors, ListApisResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListEvidenceData, ListEvidenceErrors, ListEvidenceResponses, ListKeysData, ListKeysErrors, ListKeysResponses, MetricsData, MetricsErrors, MetricsResponses, OpenSessionData, OpenSessionErrors, OpenSessionResponses, ReportRejectionData, ReportRejectionErrors, ReportRejectionResponses, RevokeKeyData, RevokeKeyErrors, RevokeKeyResponses, StartRunData, StartRunErrors, StartRunResponses, TokenEventsData, TokenEventsErrors, TokenEventsResponse, TokenEventsResponses, VerifyData, VerifyErrors, VerifyResponses } from './types.gen';
+import type { AnswerData, AnswerErrors, AnswerResponses, AreTokensReadyData, AreTokensReadyErrors, AreTokensReadyResponses, CancelRunData, CancelRunErrors, CancelRunResponses, EndSessionData, EndSessionErrors, EndSessionResponses, EventsData, EventsErrors, EventsResponse, EventsResponses, ExportAuditData, ExportAuditErrors, ExportAuditResponses, GetApiData, GetApiErrors, GetApiResponses, GetAuditVerdictData, GetAuditVerdictErrors, GetAuditVerdictResponses, GetConfigData, GetConfigErrors, GetConfigResponses, GetCurrentRunData, GetCurrentRunErrors, GetCurrentRunResponses, GetEvidencePictureData, GetEvidencePictureErrors, GetEvidencePictureResponses, GetPromptData, GetPromptErrors, GetPromptResponses, GetRunData, GetRunErrors, GetRunResponses, GetSessionData, GetSessionErrors, GetSessionResponses, GetSystemData, GetSystemErrors, GetSystemResponses, GetTokenData, GetTokenErrors, GetTokenResponses, IsLiveData, IsLiveErrors, IsLiveResponses, IsReadyData, IsReadyErrors, IsReadyResponses, ListApisData, ListApisErrors, ListApisResponses, ListAuditData, ListAuditErrors, ListAuditResponses, ListConsumersData, ListConsumersErrors, ListConsumersResponses, ListEvidenceData, ListEvidenceErrors, ListEvidenceResponses, ListKeysData, ListKeysErrors, ListKeysResponses, MetricsData, MetricsErrors, MetricsResponses, OpenConsumerData, OpenConsumerErrors, OpenConsumerResponses, OpenSessionData, OpenSessionErrors, OpenSessionResponses, ReportRejectionData, ReportRejectionErrors, ReportRejectionResponses, RevokeKeyData, RevokeKeyErrors, RevokeKeyResponses, StartRunData, StartRunErrors, StartRunResponses, StopConsumerData, StopConsumerErrors, StopConsumerResponses, TokenEventsData, TokenEventsErrors, TokenEventsResponse, TokenEventsResponses, VerifyData, VerifyErrors, VerifyResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -221,6 +221,81 @@ export const getConfig = <ThrowOnError extends boolean = false>(options?: Option
     ],
     url: '/api/v1/config',
     ...options
+});
+
+/**
+ * Every program that was seen to use a token within a month, of whichever server of this installation, by name and API.
+ */
+export const listConsumers = <ThrowOnError extends boolean = false>(options?: Options<ListConsumersData, ThrowOnError>) => (options?.client ?? client).get<ListConsumersResponses, ListConsumersErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: 'vega_session',
+            type: 'apiKey'
+        },
+        { name: 'x-vega-session', type: 'apiKey' },
+        {
+            in: 'cookie',
+            name: '__Host-vega_session',
+            type: 'apiKey'
+        }
+    ],
+    url: '/api/v1/consumers',
+    ...options
+});
+
+/**
+ * Opens a program again that was stopped.
+ */
+export const openConsumer = <ThrowOnError extends boolean = false>(options: Options<OpenConsumerData, ThrowOnError>) => (options.client ?? client).post<OpenConsumerResponses, OpenConsumerErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: 'vega_session',
+            type: 'apiKey'
+        },
+        { name: 'x-vega-session', type: 'apiKey' },
+        {
+            in: 'cookie',
+            name: '__Host-vega_session',
+            type: 'apiKey'
+        }
+    ],
+    url: '/api/v1/consumers/open',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Stops a program: it gets 403 and this reason, whatever it asks for, until it is opened again. The stop binds to its access key, or to what
+ * the kernel says of it.
+ */
+export const stopConsumer = <ThrowOnError extends boolean = false>(options: Options<StopConsumerData, ThrowOnError>) => (options.client ?? client).post<StopConsumerResponses, StopConsumerErrors, ThrowOnError>({
+    security: [
+        { scheme: 'bearer', type: 'http' },
+        {
+            in: 'cookie',
+            name: 'vega_session',
+            type: 'apiKey'
+        },
+        { name: 'x-vega-session', type: 'apiKey' },
+        {
+            in: 'cookie',
+            name: '__Host-vega_session',
+            type: 'apiKey'
+        }
+    ],
+    url: '/api/v1/consumers/stop',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
 });
 
 /**

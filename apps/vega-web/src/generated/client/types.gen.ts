@@ -15,6 +15,16 @@ export type AcceptedView = RunView & {
 };
 
 /**
+ * By which way a program gets tokens.
+ */
+export const AccessPath = { SOCKET: 'socket', HTTP: 'http' } as const;
+
+/**
+ * By which way a program gets tokens.
+ */
+export type AccessPath = typeof AccessPath[keyof typeof AccessPath];
+
+/**
  * One account.
  */
 export type AccountView = {
@@ -215,6 +225,8 @@ export const AuditKind = {
     DATABASE_RESTORED: 'database_restored',
     KEY_ADDED: 'key_added',
     KEY_REVOKED: 'key_revoked',
+    CONSUMER_STOPPED: 'consumer_stopped',
+    CONSUMER_OPENED: 'consumer_opened',
     CONSOLE_LINK_MADE: 'console_link_made',
     CONSOLE_SESSION_OPENED: 'console_session_opened',
     CONSOLE_SESSION_ENDED: 'console_session_ended',
@@ -320,6 +332,96 @@ export type ConfigView = {
      * What is odd in the settings, in words.
      */
     warnings: Array<string>;
+};
+
+/**
+ * How a program stands to the newest token.
+ */
+export const ConsumerState = {
+    CURRENT: 'current',
+    BEHIND: 'behind',
+    WAITING: 'waiting',
+    AWAY: 'away'
+} as const;
+
+/**
+ * How a program stands to the newest token.
+ */
+export type ConsumerState = typeof ConsumerState[keyof typeof ConsumerState];
+
+/**
+ * The operator's word that a consumer gets nothing.
+ */
+export type ConsumerStopView = {
+    /**
+     * In the operator's words; may be empty.
+     */
+    reason: string;
+    since: string;
+    since_unix: number;
+};
+
+/**
+ * A program, and its token of one API.
+ */
+export type ConsumerView = {
+    access_path: AccessPath;
+    /**
+     * The API's name.
+     */
+    api: string;
+    /**
+     * Whether it listens to this server for the next token.
+     */
+    connected: boolean;
+    /**
+     * Who it is, as nothing that it sends can change: `key:ID`, or `user:NUMBER/PROGRAM` for a program at the socket. A stop binds to
+     * this.
+     */
+    consumer: string;
+    /**
+     * The token that it got last.
+     */
+    generation?: number | null;
+    /**
+     * What that is called: the access key's name, a systemd unit or an executable.
+     */
+    known_as: string;
+    /**
+     * When it was seen last.
+     */
+    last_seen_at: string;
+    last_seen_at_unix: number;
+    /**
+     * When it got its token first.
+     */
+    moved_at?: string | null;
+    moved_at_unix?: number | null;
+    /**
+     * The name that is shown: what it calls itself, else what it is known as.
+     */
+    name: string;
+    /**
+     * The API's newest one.
+     */
+    newest_generation?: number | null;
+    /**
+     * What it calls itself (`X-Vega-Consumer`), if it does.
+     */
+    own_name?: string | null;
+    /**
+     * How it stands to the API's newest token.
+     */
+    state: ConsumerState;
+    stopped?: ConsumerStopView | null;
+};
+
+/**
+ * Consumers, by name and API. Of the event `consumers` of the stream: those that stand otherwise now.
+ */
+export type ConsumersView = {
+    consumers: Array<ConsumerView>;
+    v: number;
 };
 
 /**
@@ -687,6 +789,16 @@ export type NoticeView = {
 };
 
 /**
+ * Which consumer is to be opened again.
+ */
+export type OpenConsumerBody = {
+    /**
+     * Its `consumer`, as listed.
+     */
+    consumer: string;
+};
+
+/**
  * The session that was opened.
  */
 export type OpenedView = {
@@ -792,11 +904,13 @@ export const ProblemCode = {
     BAD_REQUEST: 'bad_request',
     NOT_SIGNED_IN: 'not_signed_in',
     NOT_ALLOWED: 'not_allowed',
+    CONSUMER_STOPPED: 'consumer_stopped',
     CROSS_SITE: 'cross_site',
     WRONG_HOST: 'wrong_host',
     NOT_FOUND: 'not_found',
     UNKNOWN_API: 'unknown_api',
     UNKNOWN_GENERATION: 'unknown_generation',
+    UNKNOWN_CONSUMER: 'unknown_consumer',
     NO_RUN: 'no_run',
     WRONG_METHOD: 'wrong_method',
     NOT_JSON: 'not_json',
@@ -1200,6 +1314,10 @@ export type Snapshot = {
     closed_from_unix: number;
     closed_until_unix: number;
     /**
+     * The programs that use tokens.
+     */
+    consumers: Array<ConsumerView>;
+    /**
      * The server's time in Unix seconds, for countdowns.
      */
     now_unix: number;
@@ -1261,6 +1379,20 @@ export type StepView = {
     summary?: string | null;
 };
 
+/**
+ * Which consumer is to be stopped.
+ */
+export type StopConsumerBody = {
+    /**
+     * Its `consumer`, as listed.
+     */
+    consumer: string;
+    /**
+     * Why; it is told this with each refusal.
+     */
+    reason?: string;
+};
+
 export type StoppedView = {
     account: string;
     failure: FailureView;
@@ -1316,6 +1448,12 @@ export type StreamEvent = {
      */
     data: PromptsView;
     event: 'prompt';
+} | {
+    /**
+     * Programs that use tokens, each of which stands otherwise now. That one was seen again is no news.
+     */
+    data: ConsumersView;
+    event: 'consumers';
 } | {
     /**
      * An account: its OTP budget, cooldown and stop.
@@ -2057,6 +2195,181 @@ export type GetConfigResponses = {
 };
 
 export type GetConfigResponse = GetConfigResponses[keyof GetConfigResponses];
+
+export type ListConsumersData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/consumers';
+};
+
+export type ListConsumersErrors = {
+    /**
+     * The request cannot be read.
+     */
+    400: ProblemView;
+    /**
+     * Neither a key nor a session came along, or one that is not known.
+     */
+    401: ProblemView;
+    /**
+     * The key or session may not do this, or another site sent it.
+     */
+    403: ProblemView;
+    /**
+     * The `Host` is not one of this server.
+     */
+    421: ProblemView;
+    /**
+     * Vega itself failed.
+     */
+    500: ProblemView;
+    /**
+     * The database does not do what it must, or it took too long.
+     */
+    503: ProblemView;
+};
+
+export type ListConsumersError = ListConsumersErrors[keyof ListConsumersErrors];
+
+export type ListConsumersResponses = {
+    /**
+     * The consumers
+     */
+    200: ConsumersView;
+};
+
+export type ListConsumersResponse = ListConsumersResponses[keyof ListConsumersResponses];
+
+export type OpenConsumerData = {
+    body: OpenConsumerBody;
+    path?: never;
+    query?: never;
+    url: '/api/v1/consumers/open';
+};
+
+export type OpenConsumerErrors = {
+    /**
+     * The request cannot be read.
+     */
+    400: ProblemView;
+    /**
+     * Neither a key nor a session came along, or one that is not known.
+     */
+    401: ProblemView;
+    /**
+     * The key or session may not do this, or another site sent it.
+     */
+    403: ProblemView;
+    /**
+     * No such consumer is known
+     */
+    404: ProblemView;
+    /**
+     * The body did not come in time.
+     */
+    408: ProblemView;
+    /**
+     * The body is too large.
+     */
+    413: ProblemView;
+    /**
+     * The body is not JSON.
+     */
+    415: ProblemView;
+    /**
+     * The `Host` is not one of this server.
+     */
+    421: ProblemView;
+    /**
+     * The body does not hold what it must.
+     */
+    422: ProblemView;
+    /**
+     * Vega itself failed.
+     */
+    500: ProblemView;
+    /**
+     * The database does not do what it must, or it took too long.
+     */
+    503: ProblemView;
+};
+
+export type OpenConsumerError = OpenConsumerErrors[keyof OpenConsumerErrors];
+
+export type OpenConsumerResponses = {
+    /**
+     * It is not stopped any more
+     */
+    204: void;
+};
+
+export type OpenConsumerResponse = OpenConsumerResponses[keyof OpenConsumerResponses];
+
+export type StopConsumerData = {
+    body: StopConsumerBody;
+    path?: never;
+    query?: never;
+    url: '/api/v1/consumers/stop';
+};
+
+export type StopConsumerErrors = {
+    /**
+     * The request cannot be read.
+     */
+    400: ProblemView;
+    /**
+     * Neither a key nor a session came along, or one that is not known.
+     */
+    401: ProblemView;
+    /**
+     * The key or session may not do this, or another site sent it.
+     */
+    403: ProblemView;
+    /**
+     * No such consumer is known
+     */
+    404: ProblemView;
+    /**
+     * The body did not come in time.
+     */
+    408: ProblemView;
+    /**
+     * The body is too large.
+     */
+    413: ProblemView;
+    /**
+     * The body is not JSON.
+     */
+    415: ProblemView;
+    /**
+     * The `Host` is not one of this server.
+     */
+    421: ProblemView;
+    /**
+     * The body does not hold what it must.
+     */
+    422: ProblemView;
+    /**
+     * Vega itself failed.
+     */
+    500: ProblemView;
+    /**
+     * The database does not do what it must, or it took too long.
+     */
+    503: ProblemView;
+};
+
+export type StopConsumerError = StopConsumerErrors[keyof StopConsumerErrors];
+
+export type StopConsumerResponses = {
+    /**
+     * It is stopped
+     */
+    204: void;
+};
+
+export type StopConsumerResponse = StopConsumerResponses[keyof StopConsumerResponses];
 
 export type EventsData = {
     body?: never;
