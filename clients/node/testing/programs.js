@@ -8,6 +8,9 @@ import { fileURLToPath } from "node:url";
 
 const BUILT_HERE = fileURLToPath(new URL("../../../target/debug", import.meta.url));
 
+/** What comes within moments takes long where other tests and their browsers have the machine. */
+const GENEROUS_MS = 60_000;
+
 /** The path of a program: in the folder that `VEGA_BIN_DIR` names, else where cargo builds it. */
 export function programPath(/** @type {string} */ name) {
   const found = path.join(process.env.VEGA_BIN_DIR ?? BUILT_HERE, name);
@@ -67,7 +70,7 @@ export class Running {
  * @param {() => unknown} holds Awaited; what it throws counts as "not yet".
  * @param {number} [withinMs]
  */
-export async function until(what, holds, withinMs = 20_000) {
+export async function until(what, holds, withinMs = GENEROUS_MS) {
   const deadline = performance.now() + withinMs;
   /** @type {unknown} */
   let last;
