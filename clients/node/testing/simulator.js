@@ -2,29 +2,38 @@
 import { programPath, Running, until } from "./programs.js";
 
 export class Simulator {
-  /** @type {Running} */
+  /** @type {Running | undefined} */
   #program;
-  baseUrl = "";
+  baseUrl;
 
-  constructor() {
-    // The human needs a moment for each step, as the page does.
-    this.#program = new Running(programPath("upstox-simulator"), [
-      "--listen",
-      "127.0.0.1:0",
-      "--simulated-human",
-      "4",
-    ]);
+  /**
+   * @param {string} baseUrl
+   * @param {Running} [program] What is to be ended with it.
+   */
+  constructor(baseUrl, program) {
+    this.baseUrl = baseUrl;
+    this.#program = program;
   }
 
   static async start() {
-    const simulator = new Simulator();
-    await until("the simulator says where it is", () => simulator.#program.stdout.includes("\n"));
-    simulator.baseUrl = JSON.parse(simulator.#program.stdout).base_url;
-    return simulator;
+    // The human needs a moment for each step, as the page does.
+    const words = ["--listen", "127.0.0.1:0", "--simulated-human", "4"];
+    const program = new Running(programPath("upstox-simulator"), words);
+    await until("the simulator says where it is", () => program.stdout.includes("\n"));
+    return new Simulator(JSON.parse(program.stdout).base_url, program);
+  }
+
+  /** The one to which the name of Upstox leads here. */
+  static ofThisNamespace() {
+    const baseUrl = process.env.UPSTOX_SIMULATOR;
+    if (!baseUrl) {
+      throw new Error("This is run by tests/streamers/with-upstox: `npm run test:feeds`.");
+    }
+    return new Simulator(baseUrl);
   }
 
   async stop() {
-    await this.#program.stop();
+    await this.#program?.stop();
   }
 
   /** Its first account with its apps. */
