@@ -67,7 +67,8 @@ class TradingDay(unittest.TestCase):
             for generation, answer, seconds in trader.reports:
                 self.assertEqual(generation, 1)
                 self.assertIs(answer, Answer.NEWER)
-                self.assertLess(seconds, 5, "the new token was there, and the program waited for the verdict on the old one")
+                # The verdict on a token of the last minute takes 20 s.
+                self.assertLess(seconds, 15, "the new token was there, and the program waited for the verdict on the old one")
 
         # A restart.
         without = [len(trader.without) for trader in self.traders]
@@ -82,10 +83,10 @@ class TradingDay(unittest.TestCase):
         self.assertEqual([trader.refused.total() for trader in self.traders], refused)
 
         # 03:29: the server gives no token out any more in its last minute.
-        self.move_to("03:28:58")
-        self.until_all(2, 10)
+        self.move_to("03:28:55")
+        self.until_all(2, 3)
         self.until_none(without)
-        self.assertLess(self.time(), "03:29:10")
+        self.assertLess(self.time(), "03:30:00")
         for trader in self.traders:
             until(lambda: "in its last minute" in trader.without[-1][1])  # noqa: B023
         until(lambda: seen[-1] is None)
@@ -99,8 +100,8 @@ class TradingDay(unittest.TestCase):
         # 03:30 while the server is away: the programs know by themselves.
         desk.stop_server()
         without = [len(trader.without) for trader in self.traders]
-        self.move_to("03:29:57")
-        self.until_all(3, 10)
+        self.move_to("03:29:55")
+        self.until_all(3, 3)
         self.until_none(without)
         self.assertGreaterEqual(self.time(), "03:30:00")
         accepted = [trader.good[3] for trader in self.traders]
@@ -117,5 +118,5 @@ class TradingDay(unittest.TestCase):
             self.assertEqual(trader.good[3], number, "nothing was sent with the dead token")
             self.assertEqual(trader.trouble, [])
             self.assertLessEqual(max(trader.refused.values(), default=0), 1, "a dead token was sent twice")
-            self.assertLess(trader.slowest, 2, "it waited for the server")
+            self.assertLess(trader.slowest, 4, "it waited for the server, which is given up after 5 s")
         self.assertEqual([generation for generation in seen if generation is not None], [1, 2, 3, 4])

@@ -41,8 +41,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def until(says: Callable[[], Any], seconds: float = 30.0) -> Any:
-    """Waits until something holds, and returns it."""
+def until(says: Callable[[], Any], seconds: float = 60.0) -> Any:
+    """Waits until something holds, and returns it. What comes within moments takes long where other tests and their browsers
+    have the machine."""
     end = time.monotonic() + seconds
     while True:
         found = says()
