@@ -43,6 +43,6 @@ export function generationOf(/** @type {TokenSource} */ source) {
  * @param {number | null} expected
  * @param {number} [withinMs]
  */
-export async function untilGeneration(source, expected, withinMs = 3_000) {
+export async function untilGeneration(source, expected, withinMs) {
   await until(`generation ${expected}`, () => generationOf(source) === expected, withinMs);
 }

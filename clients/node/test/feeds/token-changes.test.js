@@ -38,6 +38,8 @@ before(async () => {
   upstox = Simulator.ofThisNamespace();
   await upstox.control("PUT", "feeds/settings", { interval_ms: 50, market_data_limit: 5 });
   desk = await Desk.at(upstox);
+  // From here to half past eight of the next morning the server does not ask Upstox by itself.
+  await desk.setTime("17:10:00");
   await desk.startServer();
   server = new Server({ socket: desk.socket }, { ...REAL_WORLD, now: desk.now });
   source = server.tokens("PRIMARY");
@@ -161,6 +163,8 @@ test("a token that Upstox takes back: it is reported by itself, and sent no more
   const { feeds_refused } = await upstox.control("GET", "counters");
   assert.ok(feeds_refused >= 1 && feeds_refused <= 2, `each asked once at most: ${feeds_refused}`);
   assert.deepEqual(await connections(), []);
+  const audit = await desk.vega("audit", "--api", "PRIMARY", "--json");
+  assert.ok(audit.includes('"token_reported"'), "it is a report that tells");
   await desk.signIn("PRIMARY");
   await untilAllLiveOn(4);
   await untilSubscribedTo({ [NIFTY]: "full", [TCS]: "option_greeks" });

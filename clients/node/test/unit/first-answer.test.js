@@ -36,7 +36,7 @@ test("a thousand callers before the first token are one request", async () => {
 
 test("a program that starts before its server gets the token when the server is there", async () => {
   await stage.vega.stop();
-  const current = stage.server.tokens("PRIMARY").current({ timeoutMs: 5_000 });
+  const current = stage.server.tokens("PRIMARY").current({ timeoutMs: 60_000 });
   await sleep(100);
   await stage.vega.listen();
   assert.equal((await current).generation, 1);
@@ -50,7 +50,7 @@ test("without a server the first call ends at its timeout, with the cause and th
     assert.match(error.message, /no socket at .*vega\.sock\. Start vega-server/);
     return true;
   });
-  assert.ok(performance.now() - began < 1_000);
+  assert.ok(performance.now() - began < 5_000);
 });
 
 test("a server that starts waits no caller out: 503 is no answer yet", async () => {

@@ -116,12 +116,13 @@ for (const [how, cut] of /** @type {[string, () => void][]} */ ([
 }
 
 test("a refusal whose body does not end is left", async () => {
+  stage.world.limits.idleMs = 1_000;
   stage.vega.events = (_request, response) => {
     response.writeHead(503, { "content-type": "application/problem+json" });
     response.write("{");
   };
   const source = stage.server.tokens("PRIMARY");
-  await until("it connects anew", () => stage.vega.count("events") === 2, 2_000);
+  await until("it connects anew", () => stage.vega.count("events") >= 2);
   stage.vega.events = (_request, response) => stage.vega.openStream(response);
   assert.equal((await source.current()).generation, 1);
 });
@@ -136,13 +137,14 @@ test("what did not change is asked for with its tag", async () => {
 });
 
 test("a stream that falls silent is left, one with heartbeats is not", async () => {
+  stage.world.limits.idleMs = 2_000;
   const source = stage.server.tokens("PRIMARY");
   await source.current();
   const heartbeats = setInterval(() => stage.vega.say(": alive\n\n"), 100);
-  await sleep(600);
+  await sleep(3_000);
   assert.equal(stage.vega.count("events"), 1);
   clearInterval(heartbeats);
-  await until("it connects anew", () => stage.vega.count("events") === 2, 2_000);
+  await until("it connects anew", () => stage.vega.count("events") === 2);
 });
 
 test("a key that is revoked takes the token out of memory at once", async () => {

@@ -46,12 +46,14 @@ after(async () => {
 
 /**
  * @param {import("../../src/index.js").ServerOptions} options
- * @param {number} [timeoutMs]
+ * @param {number} [connectMs]
  */
-async function current(options, timeoutMs = 500) {
-  const server = new Server({ keyFile, ...options }, fastWorld());
+async function current(options, connectMs = 20_000) {
+  const world = fastWorld();
+  world.limits.connectMs = connectMs;
+  const server = new Server({ keyFile, ...options }, world);
   try {
-    return await server.tokens("PRIMARY").current({ timeoutMs });
+    return await server.tokens("PRIMARY").current({ timeoutMs: 2_000 });
   } finally {
     server.close();
   }
@@ -92,7 +94,7 @@ test("a connection that never comes about has a limit", async () => {
   const silent = net.createServer();
   await new Promise((resolve) => silent.listen(0, "127.0.0.1", () => resolve(undefined)));
   const { port } = /** @type {net.AddressInfo} */ (silent.address());
-  await assert.rejects(current({ url: `https://127.0.0.1:${port}` }, 1_500), {
+  await assert.rejects(current({ url: `https://127.0.0.1:${port}` }, 1_000), {
     message: /silent for 1 s/,
   });
   silent.close();

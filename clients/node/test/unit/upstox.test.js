@@ -175,9 +175,9 @@ test("a connection that breaks is made again, as often as it takes", async () =>
   feed.status = 503;
   feed.open[0]?.socket.terminate();
   const before = feed.handshakes;
-  await until("it goes on", () => feed.handshakes >= before + 2, 15_000);
+  await until("it goes on", () => feed.handshakes >= before + 2);
   feed.status = 101;
-  await until("it is back", () => feed.open.length === 1, 15_000);
+  await until("it is back", () => feed.open.length === 1);
 });
 
 test("a handshake that Upstox refuses with 401 is reported, and a dead token is not sent again", async () => {
