@@ -4,7 +4,7 @@ request while there is a token, and send no dead token twice."""
 from __future__ import annotations
 
 import unittest
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from tests.support.desk import Desk, until
 from tests.support.trader import Trader
@@ -31,14 +31,6 @@ class TradingDay(unittest.TestCase):
     def time(self) -> str:
         """The desk's time of day in India."""
         return datetime.fromtimestamp(self.desk.now(), IST).strftime("%H:%M:%S")
-
-    def move_to(self, clock_time: str) -> None:
-        """Moves everybody's clock to this time of tomorrow in India, or of the day that it is there already."""
-        now = datetime.fromtimestamp(self.desk.now(), IST)
-        then = datetime.fromisoformat(f"{now.date()}T{clock_time}+05:30")
-        if then < now:
-            then += timedelta(days=1)
-        self.desk.move_clocks(self.desk.offset + round((then - now).total_seconds()))
 
     def test_fifty_requests_a_second(self) -> None:
         desk = self.desk
@@ -83,7 +75,7 @@ class TradingDay(unittest.TestCase):
         self.assertEqual([trader.refused.total() for trader in self.traders], refused)
 
         # 03:29: the server gives no token out any more in its last minute.
-        self.move_to("03:28:55")
+        desk.move_to("03:28:55")
         self.until_all(2, 3)
         self.until_none(without)
         self.assertLess(self.time(), "03:30:00")
@@ -92,7 +84,7 @@ class TradingDay(unittest.TestCase):
         until(lambda: seen[-1] is None)
 
         # The next day.
-        self.move_to("08:00:00")
+        desk.move_to("08:00:00")
         desk.sign_in()
         self.until_all(3)
         until(lambda: seen[-1] == 3)
@@ -100,7 +92,7 @@ class TradingDay(unittest.TestCase):
         # 03:30 while the server is away: the programs know by themselves.
         desk.stop_server()
         without = [len(trader.without) for trader in self.traders]
-        self.move_to("03:29:55")
+        desk.move_to("03:29:55")
         self.until_all(3, 3)
         self.until_none(without)
         self.assertGreaterEqual(self.time(), "03:30:00")
@@ -108,7 +100,7 @@ class TradingDay(unittest.TestCase):
         for trader in self.traders:
             self.assertRegex(trader.without[-1][1], "cannot be reached.*died at .* 03:30 IST")
         until(lambda: seen[-1] is None)
-        self.move_to("08:00:00")
+        desk.move_to("08:00:00")
         desk.start_server()
         desk.sign_in()
         self.until_all(4)

@@ -16,10 +16,12 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from tests.support.certificate import make_certificate
+from vega_client import IST
 
 APP = "PRIMARY"
 
@@ -55,7 +57,45 @@ def until(says: Callable[[], Any], seconds: float = 60.0) -> Any:
 
 
 class Upstox:
-    """The simulated Upstox with a simulated human."""
+    """The simulated Upstox, of which the tests know the controls."""
+
+    base_url: str
+    account: dict[str, Any]
+
+    def sim(self, method: str, page: str, body: Any = None) -> Any:
+        """One of its controls."""
+        data = json.dumps(body).encode() if body is not None else (b"" if method == "POST" else None)
+        request = urllib.request.Request(f"{self.base_url}/_sim/{page}", data, method=method)
+        if data is not None:
+            request.add_header("Content-Type", "application/json")
+        with _opener().open(request, timeout=20) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def revoke(self) -> None:
+        """Kills every token."""
+        self.sim("POST", "accounts/default/revoke_tokens")
+
+    def access_tokens(self) -> list[str]:
+        """Every token that there ever was."""
+        return list(self.sim("GET", "secrets")["access_tokens"])
+
+    def stop(self) -> None:
+        """Ends it, if it belongs to the test."""
+
+
+class UpstoxOfThisNamespace(Upstox):
+    """The one to which the name of Upstox leads here: `tests/streamers/with-upstox` started it."""
+
+    def __init__(self) -> None:
+        if "UPSTOX_SIMULATOR" not in os.environ:
+            raise AssertionError("This is run by tests/streamers/with-upstox; the README says how.")
+        self.base_url = os.environ["UPSTOX_SIMULATOR"]
+        self.account = self.sim("GET", "state")["accounts"][0]
+
+
+class OwnUpstox(Upstox):
+    """One for this test alone, with a simulated human."""
 
     def __init__(self, folder: Path, apps: int = 1) -> None:
         redirect = f"http://localhost:{free_port()}/api/v1/auth/upstox/callback"
@@ -84,26 +124,8 @@ class Upstox:
             stdin=subprocess.DEVNULL,
         )
         assert self.process.stdout is not None
-        self.base_url: str = json.loads(self.process.stdout.readline())["base_url"]
+        self.base_url = json.loads(self.process.stdout.readline())["base_url"]
         self.sim("PUT", "otp_limit", {"limit": 1000})
-
-    def sim(self, method: str, page: str, body: Any = None) -> Any:
-        """One of its controls."""
-        data = json.dumps(body).encode() if body is not None else (b"" if method == "POST" else None)
-        request = urllib.request.Request(f"{self.base_url}/_sim/{page}", data, method=method)
-        if data is not None:
-            request.add_header("Content-Type", "application/json")
-        with _opener().open(request, timeout=20) as answer:
-            text = answer.read()
-        return json.loads(text) if text else None
-
-    def revoke(self) -> None:
-        """Kills every token."""
-        self.sim("POST", "accounts/default/revoke_tokens")
-
-    def access_tokens(self) -> list[str]:
-        """Every token that there ever was."""
-        return list(self.sim("GET", "secrets")["access_tokens"])
 
     def stop(self) -> None:
         """Ends it."""
@@ -113,13 +135,13 @@ class Upstox:
 class Desk:
     """Settings, data and programs for one simulated Upstox."""
 
-    def __init__(self, apps: int = 1, tls: bool = False) -> None:
+    def __init__(self, apps: int = 1, tls: bool = False, upstox: Upstox | None = None) -> None:
         programs = [program(name) for name in ("vega-hooked", "vega-server-hooked", "upstox-simulator")]
         self.vega_program, self.server_program, _ = programs
         self.home = Path(tempfile.mkdtemp(prefix="vega-py-"))
         self.certificate = make_certificate(self.home, "localhost") if tls else None
         self.server: subprocess.Popen[bytes] | None = None
-        self.upstox = Upstox(self.home, apps)
+        self.upstox = upstox or OwnUpstox(self.home, apps)
         self.port = free_port()
         self.offset = 0
         self.runtime = self.home / "run"
@@ -236,6 +258,14 @@ class Desk:
         following = self.home / "hooks" / "next"
         following.write_text(str(seconds))
         following.rename(self.home / "hooks" / "clock_offset")
+
+    def move_to(self, clock_time: str) -> None:
+        """Moves everybody's clock on to this time of day in India."""
+        now = datetime.fromtimestamp(self.now(), IST)
+        then = datetime.fromisoformat(f"{now.date()}T{clock_time}+05:30")
+        if then < now:
+            then += timedelta(days=1)
+        self.move_clocks(self.offset + round((then - now).total_seconds()))
 
     def now(self) -> float:
         """This desk's time, in seconds since 1970."""
