@@ -14,7 +14,7 @@
 //! | 6 a token served that is expired, unverified, of another user or not the newest | `never_6_a_token_served_that_is_expired_unverified_of_another_user_or_not_the_newest`, and vega-services `hot_token_registry::never_6_…` for readers in one process |
 //! | 4 an OTP or PIN of no six digits sent to Upstox, where it counts as a try | `server_pasted_answers::what_is_no_otp_or_pin_is_asked_for_again`, and vega-domain `reading` for every door |
 //! | 5 an OTP spent on an id or secret that cannot be one | vega-cli `pasted_values::what_is_pasted_with_more_is_refused_by_its_settings_name` |
-//! | 6 a token that Upstox refuses handed out again to whoever says so | `rejections::fifty_reports_are_one_question_and_a_dead_token_is_gone` |
+//! | 6 a token that Upstox refuses handed out again to whoever says so | `rejections::a_thousand_reports_are_one_question_and_a_dead_token_is_gone` |
 //! | 6 a good token kept from its programs by any number of silent connections | `server_limits::programs_get_their_tokens_while_hundreds_are_silent`, and vega-own-browser `callback::the_code_comes_back_while_a_crowd_is_silent` for codes |
 //! | 6 an answer cut off and called a success, or a token of yesterday left in a script's variable | `last_byte::a_token_that_is_cut_off_is_no_success`, `…a_shell_exports_the_token_for_what_it_starts` |
 //! | 6 a token, key or session that was taken back, served again after an edit of the database | `edited_database`, every kind of edit while the server runs and before it starts; vega-persistence `row_values`, `rows_put_back`, `rows_accepted` and `revoked_copies` for every column, row and copy |

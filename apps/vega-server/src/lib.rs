@@ -47,7 +47,7 @@ use vega_bootstrap::{
     careful_process, left_alone, log_to_stderr,
 };
 use vega_domain::ports::Clock;
-use vega_listening::{Answers, ConnectionSlots, Door, Limits, ServerTls, TlsError, serve_at};
+use vega_listening::{Answers, ConnectionSlots, Door, ServerTls, TlsError, allow_many_files, serve_at};
 
 use crate::http::allowed_hosts::AllowedHosts;
 use crate::http::listening::{self, CannotListen, Refused};
@@ -64,11 +64,6 @@ const UNEXPECTED: u8 = 1;
 const ANSWERS_AFTER: Duration = Duration::from_secs(2);
 /// For telling the other machines that this server is gone: they find that out without it.
 const LAST_WORD: Duration = Duration::from_secs(1);
-/// How many connections there may be at the local socket.
-const AT_SOCKET: Limits = Limits {
-    strangers: 32,
-    known: 128,
-};
 /// How long runs get to finish a commit in flight.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -111,6 +106,7 @@ pub fn main(decorator: &Arc<dyn PortDecorator>) -> ExitCode {
             return ExitCode::from(PREFLIGHT_FAILED);
         }
     };
+    allow_many_files();
     match run(&settings, &environment, decorator) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -228,7 +224,7 @@ async fn serve(doors: Vec<Door>, answers: Answers, has_started: &CancellationTok
         tracing::warn!("until the database is there, requests are answered with 503");
     }
     // Programs of this machine take no places from those of the network, nor these from them.
-    let [network, local] = [ConnectionSlots::default(), ConnectionSlots::new(AT_SOCKET)];
+    let [network, local] = [ConnectionSlots::default(), ConnectionSlots::default()];
     let doors = doors.into_iter().map(|door| {
         let slots = match &door {
             Door::Network(..) => &network,

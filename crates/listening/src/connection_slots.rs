@@ -23,7 +23,7 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Together far below the files that this process may have open: commonly 1,024, of which 384 are slots.
+    /// Together far below the files that this process may have open: of 1,024 of them 384 are slots.
     fn default() -> Self {
         Self::within(files_allowed())
     }
@@ -32,14 +32,28 @@ impl Default for Limits {
 impl Limits {
     /// Where a process may have so many files open.
     fn within(files: u64) -> Self {
-        const MOST: u64 = 384;
-        const FEWEST: u64 = 24;
-        let slots = (files / 8 * 3).clamp(FEWEST, MOST);
-        let slots = usize::try_from(slots).unwrap_or_default();
+        let slots = |part: u64, fewest: u64, most: u64| {
+            usize::try_from((files / part).clamp(fewest, most)).unwrap_or_default()
+        };
         Self {
-            strangers: slots / 3,
-            known: slots / 3 * 2,
+            // An honest one is known, or answered, in a moment; but a desk of programs may come back in one moment.
+            strangers: slots(8, 8, 2_048),
+            known: slots(4, 16, 8_192),
         }
+    }
+}
+
+/// Lets this process have as many files open as it may be let, up to 65,536: mostly it begins with a lower limit, for old programs' sake.
+/// Not to be let is no fault: there are fewer connections then.
+#[cfg(unix)]
+pub fn allow_many_files() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    const ENOUGH: u64 = 65_536;
+    if let Ok((now, most)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && now < most.min(ENOUGH)
+        && let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, most.min(ENOUGH), most)
+    {
+        tracing::debug!(%error, "the limit of open files stays as it is");
     }
 }
 
@@ -69,6 +83,8 @@ struct Table {
     limits: Limits,
     next: u64,
     held: HashMap<u64, Held>,
+    /// How many of `held` are known.
+    known: usize,
 }
 
 #[derive(Debug)]
@@ -116,6 +132,7 @@ impl ConnectionSlots {
             limits,
             next: 0,
             held: HashMap::new(),
+            known: 0,
         };
         Self(Arc::new(Slots {
             began: Instant::now(),
@@ -139,7 +156,7 @@ impl ConnectionSlots {
     /// A slot for a new connection, with who made it where the kernel says so. Another one may be closed for it.
     pub(crate) fn take_for(&self, caller: Option<LocalCaller>) -> ConnectionSlot {
         let mut table = self.table();
-        while table.count(false) >= table.limits.strangers && table.close_oldest(|peer| !peer.is_known()) {}
+        while table.strangers() >= table.limits.strangers && table.close_oldest(|peer| !peer.is_known()) {}
         let id = table.next;
         table.next += 1;
         let go = CancellationToken::new();
@@ -172,9 +189,14 @@ impl ConnectionSlots {
 }
 
 impl Table {
-    fn count(&self, known: bool) -> usize {
-        let held = self.held.values();
-        held.filter(|held| held.peer.is_known() == known).count()
+    fn strangers(&self) -> usize {
+        self.held.len() - self.known
+    }
+
+    fn remove(&mut self, id: u64) -> Option<Held> {
+        let held = self.held.remove(&id)?;
+        self.known -= usize::from(held.peer.is_known());
+        Some(held)
     }
 
     /// Closes the one that has been in one state longest, of those that may be closed; whether there was one.
@@ -185,7 +207,7 @@ impl Table {
         let Some(id) = oldest.map(|(id, _)| *id) else {
             return false;
         };
-        if let Some(held) = self.held.remove(&id) {
+        if let Some(held) = self.remove(id) {
             held.go.cancel();
         }
         true
@@ -226,7 +248,7 @@ impl ConnectionSlot {
 
 impl Drop for ConnectionSlot {
     fn drop(&mut self) {
-        self.peer.slots.table().held.remove(&self.peer.id);
+        self.peer.slots.table().remove(self.peer.id);
     }
 }
 
@@ -255,10 +277,11 @@ impl Peer {
         if !table.held.contains_key(&self.id) {
             return;
         }
-        let is_full = |table: &Table| table.count(true) >= table.limits.known;
+        let is_full = |table: &Table| table.known >= table.limits.known;
         while is_full(&table) && table.close_oldest(|peer| peer.is_known() && !peer.is_busy()) {}
-        if !is_full(&table) {
-            self.state.is_known.store(true, Ordering::Relaxed);
+        // Another request of the same connection may have been here before.
+        if !is_full(&table) && !self.state.is_known.swap(true, Ordering::Relaxed) {
+            table.known += 1;
         }
     }
 
@@ -300,7 +323,9 @@ mod tests {
     #[test]
     fn places_leave_files_for_everything_else() {
         for (files, strangers, known) in [
-            (1_048_576, 128, 256),
+            (1_048_576, 2_048, 8_192),
+            (32_768, 2_048, 8_192),
+            (4_096, 512, 1_024),
             (1_024, 128, 256),
             (256, 32, 64),
             (64, 8, 16),

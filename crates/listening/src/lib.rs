@@ -14,6 +14,8 @@ mod unread_body;
 mod who;
 
 pub use certificate::{TlsError, TlsFiles};
+#[cfg(unix)]
+pub use connection_slots::allow_many_files;
 pub use connection_slots::{ConnectionSlots, Limits, Peer};
 pub use holder::{Holder, holder_of};
 pub use local_socket::{Admits, LocalCaller, LocalSocket};

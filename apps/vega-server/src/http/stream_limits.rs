@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use vega_domain::ids::{AccessKeyId, SessionId};
+use vega_listening::Limits;
 
 use crate::auth::principal::Principal;
 
@@ -12,10 +13,9 @@ use crate::auth::principal::Principal;
 const PER_PRINCIPAL: usize = 8;
 const ALL_PROGRAMS: usize = 32;
 const ALL_CONSOLES: usize = 16;
-/// Each program of a desk has one for each API that it uses. All kinds together are fewer than the connections of callers that are known, at
-/// the socket and over the network, so that there is always one for who asks and goes.
-const TOKENS_PER_PRINCIPAL: usize = 64;
-const ALL_TOKENS: usize = 80;
+/// Each program of a desk has one for each API that it uses.
+const TOKENS_PER_PRINCIPAL: usize = 256;
+const ALL_TOKENS: usize = 5_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum StreamOwner {
@@ -61,7 +61,14 @@ impl StreamLimits {
 
     /// For streams of one token.
     pub(crate) fn of_tokens() -> Self {
-        Self::new(TOKENS_PER_PRINCIPAL, ALL_TOKENS, ALL_CONSOLES)
+        Self::of_tokens_within(Limits::default())
+    }
+
+    /// All kinds together are fewer than the connections of callers that are known, at the socket and over the network, so that there is always
+    /// one for who asks and goes.
+    fn of_tokens_within(connections: Limits) -> Self {
+        let all = ALL_TOKENS.min(connections.known / 8 * 5);
+        Self::new(TOKENS_PER_PRINCIPAL.min(all / 2), all, ALL_CONSOLES)
     }
 
     fn new(per_principal: usize, of_programs: usize, of_consoles: usize) -> Self {
@@ -163,6 +170,18 @@ mod tests {
             assert!(again.is_ok(), "a place that was given back is lost");
         }
         assert_eq!(streams.count(), 0);
+    }
+
+    #[test]
+    fn streams_of_tokens_leave_connections_for_others() {
+        for (known, each, all) in [(8_192, 256, 5_000), (256, 80, 160), (16, 5, 10)] {
+            let streams = StreamLimits::of_tokens_within(Limits { strangers: 8, known });
+            assert_eq!(
+                (streams.per_principal, streams.of_programs),
+                (each, all),
+                "{known}"
+            );
+        }
     }
 
     #[test]

@@ -2,10 +2,12 @@
 //! the database but this process's own one. What is there is copied into a file first.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use tokio::time::Instant;
 
 use crate::database::causes::failed;
 use crate::database::move_state::MoveState;
@@ -24,6 +26,10 @@ use crate::postgres::session::{self, PgSession, WRITE};
 use crate::sql::{self, CommitError, Session};
 
 const DOING: &str = "restore the backup";
+
+/// So long the server may take to see that a program has gone.
+const GONE_AFTER: Duration = Duration::from_secs(1);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Sessions of others, and of programs that are none of Vega's.
 const OTHERS: &str = "SELECT count(*) FROM pg_stat_activity
@@ -82,14 +88,27 @@ impl Place {
             .execute(&mut tx)
             .await
             .map_err(failed(DOING))?;
-        let others: i64 = sql::query_scalar(OTHERS)
-            .fetch_one(&mut tx)
-            .await
-            .map_err(failed(DOING))?;
-        if others > 0 {
-            return Err(RestoreError::Held(format!(
-                " ({others} connections to the server)"
-            )));
+        let began = Instant::now();
+        loop {
+            let others: i64 = sql::query_scalar(OTHERS)
+                .fetch_one(&mut tx)
+                .await
+                .map_err(failed(DOING))?;
+            if others == 0 {
+                break;
+            }
+            // One whose program has just ended is not gone at once.
+            if began.elapsed() > GONE_AFTER {
+                return Err(RestoreError::Held(format!(
+                    " ({others} connections to the server)"
+                )));
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+            // Within a transaction the server shows what it saw first.
+            sql::query("SELECT pg_stat_clear_snapshot()")
+                .execute(&mut tx)
+                .await
+                .map_err(failed(DOING))?;
         }
         if let Some(moves) = move_of(&mut tx)
             .await?

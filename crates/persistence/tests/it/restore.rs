@@ -237,6 +237,19 @@ async fn nothing_is_restored_beside_others(#[values(Side::File, Side::Server)] s
     put_back(&places, side).await.unwrap();
 }
 
+/// A server counts the connections of a program for a moment after that has ended.
+#[tokio::test]
+async fn who_goes_just_then_is_in_nobodys_way() {
+    let places = with_older_backup(Side::Server).await;
+    let data = places.open(Side::Server).await.unwrap();
+    let going = async {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        data.close().await;
+    };
+    let (restored, ()) = tokio::join!(put_back(&places, Side::Server), going);
+    restored.unwrap();
+}
+
 /// A process of before may be held up somewhere: its epoch does not come again.
 #[tokio::test]
 async fn whoever_had_the_lease_has_it_no_more() {
