@@ -88,7 +88,7 @@ impl Place {
             .execute(&mut tx)
             .await
             .map_err(failed(DOING))?;
-        let began = Instant::now();
+        let since = Instant::now();
         loop {
             let others: i64 = sql::query_scalar(OTHERS)
                 .fetch_one(&mut tx)
@@ -98,7 +98,7 @@ impl Place {
                 break;
             }
             // One whose program has just ended is not gone at once.
-            if began.elapsed() > GONE_AFTER {
+            if since.elapsed() > GONE_AFTER {
                 return Err(RestoreError::Held(format!(
                     " ({others} connections to the server)"
                 )));
