@@ -8,8 +8,8 @@ use sqlx::{Connection, SqliteConnection};
 use vega_domain::ids::{AccessKeyId, AttemptId};
 use vega_persistence::{
     DataSource, FileTokenSpool, SpoolingSignInAttempts, SpoolingTokenRepository, SqlAccessRepository,
-    SqlAuditHistory, SqlAuditTrail, SqlCooldownRepository, SqlExecutionStateRepository, SqlSignInJournal,
-    SqlTokenChanges, SqlTokenRepository,
+    SqlAuditHistory, SqlAuditTrail, SqlCooldownRepository, SqlExecutionStateRepository, SqlFileDeliveries,
+    SqlSignInJournal, SqlTokenChanges, SqlTokenRepository,
 };
 use vega_testing::contract::{Installation, Stores};
 use vega_testing::{RecordedEvents, TestClock};
@@ -37,6 +37,7 @@ pub(crate) fn stores_over(data: &DataSource) -> Stores {
     let access = Arc::new(SqlAccessRepository::new(data.clone()));
     Stores {
         cooldowns: Arc::new(SqlCooldownRepository::new(data.clone())),
+        deliveries: Arc::new(SqlFileDeliveries::new(data.clone())),
         runs: runs.clone(),
         run_history: runs,
         attempts: Arc::new(attempts),

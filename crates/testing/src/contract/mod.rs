@@ -11,6 +11,7 @@ mod audit;
 mod changes;
 mod commits;
 mod cooldowns;
+mod deliveries;
 mod journal;
 mod last_failures;
 mod lease;
@@ -58,6 +59,12 @@ suite! {
         one_number_is_closed_once_whatever_the_account_is_called,
         a_cooldown_that_came_later_is_not_opened,
         a_cooldown_from_the_future_is_dated_anew_and_no_other,
+    ]
+    deliveries: [
+        a_delivery_is_there_over_a_restart_as_it_was_recorded,
+        a_file_has_one_delivery_and_each_change_its_entries,
+        a_delivery_is_forgotten_with_its_entry,
+        one_process_of_a_machine_delivers,
     ]
     runs: [
         a_run_and_its_steps_read_back_in_order,
