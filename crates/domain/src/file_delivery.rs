@@ -86,7 +86,8 @@ pub enum DeliveryState {
 }
 
 impl DeliveryState {
-    const ALL: [Self; 3] = [Self::Pending, Self::Delivered, Self::Ended];
+    /// Every state.
+    pub const ALL: [Self; 3] = [Self::Pending, Self::Delivered, Self::Ended];
 
     /// The stable name in the database.
     pub fn code(self) -> &'static str {

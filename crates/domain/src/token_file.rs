@@ -77,6 +77,9 @@ impl FileMode {
     /// For the owner alone.
     pub const PRIVATE: Self = Self(0o600);
 
+    /// For the owner, and a group that reads it.
+    pub const GROUP_READS: Self = Self(0o640);
+
     /// Reads octal digits, such as `0640`.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         let refused = |rule: &str| Err(InvalidValue::new("mode", format!("{text:?} {rule}")));
