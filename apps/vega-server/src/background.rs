@@ -1,4 +1,4 @@
-//! Tasks that run beside the requests for as long as the server lives: token cache, access keys, upkeep, scheduled
+//! Tasks that run beside the requests for as long as the server lives: token cache, access keys, files, upkeep, scheduled
 //! checks, dashboard, recovery, what other machines hear of this one, metrics.
 
 use std::convert::Infallible;
@@ -25,6 +25,7 @@ pub(crate) async fn run(server: &Arc<Server>) -> Infallible {
     tokio::select! {
         never = server.vega.follow_tokens() => match never {},
         never = server.vega.access.follow() => match never {},
+        never = server.vega.files.follow() => match never {},
         never = upkeep.go_on() => match never {},
         never = checks.go_on() => match never {},
         never = dashboard_refresh::keep_current(server) => match never {},

@@ -29,7 +29,9 @@ pub use vega_persistence::{
     PreparedKey, Program, RestoreError, Restored, Rotation, RotationError, RowScope, StepsError, UnfitBackup,
     WalState, refuse_if_others_may_change,
 };
-pub use vega_services::{AccessError, ReportError, ReportedToken, Revocation, RevocationError};
+pub use vega_services::{
+    AccessError, FileOverview, Inspection, ReportError, ReportedToken, Revocation, RevocationError, Round,
+};
 pub use wiring::Vega;
 pub use wiring::degraded_reads::token_without_opening;
 pub use wiring::maintenance::{Maintenance, RotateKeyError, StorageError};

@@ -14,7 +14,7 @@ use vega_orchestration::{GenerationRequest, WaitPolicy};
 
 #[cfg(target_os = "linux")]
 use crate::command_line::program_arguments::Exec;
-use crate::command_line::program_arguments::{Token, Watch};
+use crate::command_line::program_arguments::{Files, Token, Watch};
 use crate::command_line::since::Since;
 
 /// Keeps Upstox access tokens alive.
@@ -91,6 +91,8 @@ pub(crate) enum Command {
     Exec(Exec),
     /// Print how tokens stand, and a line for each change; never ends by itself
     Watch(Watch),
+    /// Show the files that hold tokens for programs, and which of them are behind
+    Files(Files),
     /// Take one API's token from all programs before its time, and log it out at Upstox
     Revoke(Revoke),
     /// Make, list and revoke the keys with which programs call the server
@@ -458,6 +460,7 @@ impl Arguments {
                 | Command::Move(_)
                 | Command::Key(Key::List { .. } | Key::Revoke { .. })
                 | Command::Console
+                | Command::Files(_)
                 | Command::Cancel,
             ) => Vec::new(),
         }

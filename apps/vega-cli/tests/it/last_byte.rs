@@ -47,6 +47,7 @@ const LINES: &[(&str, &[&str], Prints)] = &[
     ("token", &["token", "PRIMARY", "--format", "env"], Prints::Data),
     // There is no token to start it with; what it prints then is its own.
     ("exec", &["exec", "PRIMARY", "--", "true"], Prints::Nothing),
+    ("files", &["files", "--json"], Prints::Data),
     ("revoke", &["revoke", "PRIMARY", "--yes"], Prints::Nothing),
     (
         "key add",

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use crate::http::error_responses::ErrorResponses;
 use crate::server::Server;
 use vega_api_types::codes::TokenStatus;
+use vega_bootstrap::Inspection;
 use vega_listening::ServerTls;
 
 /// Figures in Prometheus' text.
@@ -21,6 +22,7 @@ pub(crate) async fn scrape(State(server): State<Arc<Server>>) -> Response {
     update_gauges(&server);
     // A database that is away keeps nobody waiting who asks for figures.
     let _ = timeout(AT_MOST, update_machines(&server)).await;
+    let _ = timeout(AT_MOST, update_files(&server)).await;
     server.metrics.run_upkeep();
     let text = server.metrics.render();
     (
@@ -68,6 +70,10 @@ pub(crate) fn describe() {
     describe_gauge!(
         "vega_machines_without_key",
         "Those among them that lack the key in force."
+    );
+    describe_gauge!(
+        "vega_files_behind",
+        "Files of this machine that do not have the token that programs get, or whose follow-up has not succeeded."
     );
     describe_gauge!(
         "vega_sign_in_lease_held",
@@ -122,6 +128,14 @@ fn update_gauges(server: &Server) {
     metrics::gauge!("vega_run_under_way").set(f64::from(u8::from(under_way)));
     let open = server.stream_limits.count() + server.token_stream_limits.count();
     metrics::gauge!("vega_event_streams").set(figure(i64::try_from(open).unwrap_or(0)));
+}
+
+/// Counts the files that somebody has to look after.
+async fn update_files(server: &Server) {
+    if let Ok(files) = server.vega.files.overview(Inspection::OfRecords).await {
+        let behind = files.iter().filter(|file| file.is_behind()).count();
+        metrics::gauge!("vega_files_behind").set(f64::from(u32::try_from(behind).unwrap_or(u32::MAX)));
+    }
 }
 
 /// Sets the gauges of what the machines say, and of who signs in. What is not answered stays as it was.
