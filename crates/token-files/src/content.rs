@@ -272,4 +272,21 @@ mod tests {
         let open = template(&path, EVERYBODY).unwrap_err();
         assert_eq!(open.problem, DeliveryProblem::TemplateFailed);
     }
+
+    #[test]
+    fn the_template_of_the_guide_works() {
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide/programs.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        let source = page
+            .split("```jinja\n")
+            .nth(1)
+            .and_then(|rest| rest.split("```").next());
+        let text = rendered(source.unwrap(), &token("SECRET")).unwrap();
+        assert!(
+            text.starts_with("[upstox]\ntoken = \"SECRET\"\ngood_until = "),
+            "{text}"
+        );
+        let named = names_of(&token("SECRET")).map(|(name, _)| format!("`{name}`"));
+        assert!(named.iter().all(|name| page.contains(name)), "{named:?}");
+    }
 }

@@ -180,3 +180,25 @@ fn two_rows_with_one_path_are_refused(#[case] one: &str, #[case] other: &str) {
         "{refused}"
     );
 }
+
+/// Each row that a document shows.
+#[test]
+fn the_rows_of_the_documents_are_read() {
+    let mut read = 0;
+    for page in ["guide/programs.md", "reference/settings.md"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../docs")
+            .join(page);
+        let text = std::fs::read_to_string(path).unwrap();
+        let blocks = text
+            .split("```toml\n")
+            .skip(1)
+            .filter_map(|rest| rest.split("```").next());
+        for block in blocks.filter(|block| block.contains("[[files]]")) {
+            read += of(block)
+                .unwrap_or_else(|error| panic!("{page}: {error}\n{block}"))
+                .len();
+        }
+    }
+    assert_eq!(read, 3);
+}
