@@ -4,38 +4,22 @@
 
 mod keeper;
 mod overview;
+mod ports;
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::time::sleep;
 use vega_domain::file_delivery::FileDelivery;
-use vega_domain::ports::{Clock, DeliveryClaim, FileDeliveries, StoreError, TokenFileWriter};
-use vega_domain::token_file::TokenFile;
+use vega_domain::ports::{DeliveryClaim, StoreError};
 
 use self::keeper::Keeper;
 pub use self::overview::{FileOverview, Inspection};
-use crate::hot_token_registry::HotTokenRegistry;
+pub use self::ports::FileDeliveryPorts;
 
 /// How often to ask for the right to deliver that another process of this machine has, and to read what is stored.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
-
-/// What deliveries go through.
-#[derive(Clone)]
-pub struct FileDeliveryPorts {
-    /// The files of `vega.toml`.
-    pub files: Vec<TokenFile>,
-    /// The tokens that programs get.
-    pub registry: Arc<HotTokenRegistry>,
-    /// What is on record.
-    pub deliveries: Arc<dyn FileDeliveries>,
-    /// The files themselves.
-    pub writer: Arc<dyn TokenFileWriter>,
-    /// The time.
-    pub clock: Arc<dyn Clock>,
-}
 
 /// Delivers tokens to the files of this machine.
 pub struct FileDeliveryService {
@@ -98,6 +82,11 @@ impl FileDeliveryService {
         Ok(Round::Made {
             behind: behind.into_iter().filter(|is_behind| *is_behind).count(),
         })
+    }
+
+    /// How each file of `vega.toml` stands, in its order.
+    pub async fn overview(&self, inspection: Inspection) -> Result<Vec<FileOverview>, StoreError> {
+        overview::overview(&self.ports, inspection).await
     }
 
     /// The right to deliver, and a keeper for each file: those of `vega.toml`, and those that it names no more.

@@ -19,8 +19,8 @@ use vega_domain::token::StoredToken;
 use vega_domain::token_file::{FileFormat, TokenFile};
 use zeroize::Zeroizing;
 
+use crate::others_may_change::OthersMayChange;
 use crate::redaction::without;
-use crate::system_writer::OthersMayChange;
 
 /// More than any configuration file needs.
 const LONGEST_TEMPLATE: u64 = 1024 * 1024;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use vega_domain::file_delivery::{DeliveryFailure, DeliveryProblem};
 
-use crate::system_writer::OthersMayChange;
+use crate::others_may_change::OthersMayChange;
 
 /// Refuses a place where no token may be put, by what is wrong with it. Changes nothing.
 pub(crate) fn examine(path: &Path, others_may_change: OthersMayChange) -> Result<(), DeliveryFailure> {

@@ -3,43 +3,28 @@
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, Permissions};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, fchown};
 use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use nix::fcntl::OFlag;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use sha2::{Digest, Sha256};
-use tokio::task::spawn_blocking;
 use vega_domain::file_delivery::{ContentDigest, DeliveryFailure, DeliveryProblem};
 use vega_domain::ports::{Found, TokenFileWriter};
-use vega_domain::secret::AccessToken;
 use vega_domain::token::StoredToken;
-use vega_domain::token_file::{CommandWords, FileAccess, FollowUp, FollowUpSignal, TokenFile};
+use vega_domain::token_file::{FileAccess, TokenFile};
 use zeroize::Zeroizing;
 
+use crate::blocking::blocking;
 use crate::command::{CommandFailure, run};
 use crate::content;
+use crate::others_may_change::OthersMayChange;
 use crate::place::{draft_of, examine, folder_of};
 
 /// A check that takes longer keeps the old token in use.
 const CHECK: Duration = Duration::from_secs(10);
-/// A service manager may take 90 s to restart a program.
-const THEN: Duration = Duration::from_mins(2);
-/// Longer than any number of a process.
-const LONGEST_PID: u64 = 64;
-
-/// How to find out who else may change a place. Each answers with what is wrong.
-#[derive(Debug, Clone, Copy)]
-pub struct OthersMayChange {
-    /// For a folder in which files are made.
-    pub folder: fn(&Path) -> Result<(), String>,
-    /// For a file that is read.
-    pub file: fn(&Path) -> Result<(), String>,
-}
 
 /// Writes files with tokens on this machine.
 #[derive(Debug)]
@@ -56,17 +41,6 @@ impl SystemTokenFileWriter {
             others_may_change,
             environment,
         }
-    }
-
-    async fn command(
-        &self,
-        words: &CommandWords,
-        path: &Path,
-        limit: Duration,
-        secret: &AccessToken,
-    ) -> Result<(), CommandFailure> {
-        let path = path.to_string_lossy();
-        run(words, &path, &self.environment, limit, secret.expose()).await
     }
 }
 
@@ -103,7 +77,14 @@ impl TokenFileWriter for SystemTokenFileWriter {
         });
         let digest = written.await?;
         if let Some(check) = &file.check
-            && let Err(failed) = self.command(check, &draft, CHECK, &token.access_token).await
+            && let Err(failed) = run(
+                check,
+                &draft.to_string_lossy(),
+                &self.environment,
+                CHECK,
+                token.access_token.expose(),
+            )
+            .await
         {
             self.discard(&file.path).await;
             return Err(match failed {
@@ -129,25 +110,6 @@ impl TokenFileWriter for SystemTokenFileWriter {
         let _ = blocking(move || std::fs::remove_file(draft)).await;
     }
 
-    async fn follow_up(&self, file: &TokenFile, token: &StoredToken) -> Result<(), DeliveryFailure> {
-        match &file.then {
-            None => Ok(()),
-            Some(FollowUp::Command(words)) => {
-                let ran = self.command(words, &file.path, THEN, &token.access_token).await;
-                ran.map_err(|failed| match failed {
-                    CommandFailure::Failed(said) => DeliveryFailure::new(DeliveryProblem::ThenFailed, said),
-                    CommandFailure::TooSlow(said) => DeliveryFailure::new(DeliveryProblem::ThenTooSlow, said),
-                })
-            }
-            Some(FollowUp::Signal { signal, pid_file }) => {
-                let (signal, pid_file, guard) = (*signal, pid_file.clone(), self.others_may_change);
-                blocking(move || send(signal, &pid_file, guard))
-                    .await
-                    .map_err(|words| DeliveryFailure::new(DeliveryProblem::ThenFailed, words))
-            }
-        }
-    }
-
     async fn remove(&self, path: &Path) -> Result<(), DeliveryFailure> {
         let path = path.to_owned();
         blocking(move || {
@@ -168,13 +130,6 @@ impl TokenFileWriter for SystemTokenFileWriter {
         })
         .await
     }
-}
-
-/// Off the threads that answer programs.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    spawn_blocking(work)
-        .await
-        .unwrap_or_else(|ended| std::panic::resume_unwind(ended.into_panic()))
 }
 
 fn look(path: &Path) -> Found {
@@ -222,32 +177,4 @@ fn write_failed(error: &io::Error) -> DeliveryFailure {
 
 fn sync_folder_of(path: &Path) -> io::Result<()> {
     File::open(folder_of(path)).and_then(|folder| folder.sync_all())
-}
-
-/// Sends a signal to the process whose number is in a file. Nobody else may choose that process.
-fn send(signal: FollowUpSignal, pid_file: &Path, guard: OthersMayChange) -> Result<(), String> {
-    (guard.file)(pid_file)?;
-    let mut text = String::new();
-    let read = File::open(pid_file).and_then(|file| file.take(LONGEST_PID).read_to_string(&mut text));
-    read.map_err(|error| format!("{} cannot be read: {error}", pid_file.display()))?;
-    // 0, 1 and negative numbers are all processes of a kind, or the first of all.
-    let Some(process) = text.trim().parse::<i32>().ok().filter(|process| *process > 1) else {
-        return Err(format!("{} holds no number of a process", pid_file.display()));
-    };
-    let signal = match signal {
-        FollowUpSignal::Hup => Signal::SIGHUP,
-        FollowUpSignal::Int => Signal::SIGINT,
-        FollowUpSignal::Quit => Signal::SIGQUIT,
-        FollowUpSignal::Term => Signal::SIGTERM,
-        FollowUpSignal::Usr1 => Signal::SIGUSR1,
-        FollowUpSignal::Usr2 => Signal::SIGUSR2,
-        FollowUpSignal::Winch => Signal::SIGWINCH,
-    };
-    kill(Pid::from_raw(process), signal).map_err(|error| {
-        format!(
-            "{signal} cannot be sent to process {process} of {}: {}",
-            pid_file.display(),
-            error.desc()
-        )
-    })
 }

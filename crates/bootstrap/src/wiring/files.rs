@@ -6,7 +6,7 @@ use std::sync::Arc;
 use vega_domain::ports::Clock;
 use vega_persistence::{DataSource, Place, SqlFileDeliveries, refuse_if_others_may_change};
 use vega_services::{FileDeliveryPorts, FileDeliveryService, HotTokenRegistry};
-use vega_token_files::{OthersMayChange, SystemTokenFileWriter};
+use vega_token_files::{OthersMayChange, SystemFollowUpRunner, SystemTokenFileWriter};
 
 use crate::settings::Settings;
 use crate::settings::environment::Environment;
@@ -29,6 +29,10 @@ pub(crate) fn file_deliveries(
         registry: Arc::clone(registry),
         deliveries: Arc::new(SqlFileDeliveries::new(data.clone())),
         writer: Arc::new(SystemTokenFileWriter::new(
+            OTHERS_MAY_CHANGE,
+            environment.for_children(),
+        )),
+        follow_ups: Arc::new(SystemFollowUpRunner::new(
             OTHERS_MAY_CHANGE,
             environment.for_children(),
         )),

@@ -20,7 +20,8 @@ pub trait FileDeliveries: Send + Sync {
     /// and it MUST be free when it was given back (`one_process_of_a_machine_delivers`).
     async fn claim(&self) -> Result<Option<Box<dyn DeliveryClaim>>, StoreError>;
 
-    /// Those of this machine, by path. One that anybody else wrote or changed MUST NOT be among them: it counts for nothing.
+    /// Those of this machine, by path. One that anybody else wrote or changed MUST NOT be among them
+    /// (`a_delivery_that_was_changed_counts_for_nothing`).
     /// What was recorded MUST be there over a restart (`a_delivery_is_there_over_a_restart_as_it_was_recorded`).
     async fn load(&self) -> Result<Vec<FileDelivery>, StoreError>;
 

@@ -13,6 +13,7 @@ mod event_sink;
 mod evidence_store;
 mod execution_state;
 mod file_deliveries;
+mod follow_up_runner;
 mod last_price;
 mod lease_holder;
 mod listener_proof;
@@ -43,6 +44,7 @@ pub use event_sink::EventSink;
 pub use evidence_store::EvidenceStore;
 pub use execution_state::ExecutionStateRepository;
 pub use file_deliveries::{DeliveryClaim, FileDeliveries};
+pub use follow_up_runner::FollowUpRunner;
 pub use last_price::{LastPriceAnswer, LastPriceApi};
 pub use lease_holder::LeaseHolder;
 pub use listener_proof::ListenerProof;
@@ -70,11 +72,12 @@ pub use self::{
     clock::MockClock, code_delivery::MockCodeDelivery, console_sessions::MockConsoleSessions,
     cooldown_repository::MockCooldownRepository, event_sink::MockEventSink,
     evidence_store::MockEvidenceStore, execution_state::MockExecutionStateRepository,
-    file_deliveries::MockFileDeliveries, last_price::MockLastPriceApi, listener_proof::MockListenerProof,
-    login_lease::MockLoginLease, operator::MockApprover, operator::MockPresenter, operator::MockPrompter,
-    otp_ledger::MockOtpLedger, profile::MockProfileApi, run_history::MockRunHistory,
-    session_logout::MockSessionLogout, sign_in::MockOtpPermit, sign_in::MockSignIn,
-    sign_in::MockSignInSession, sign_in_attempts::MockSignInAttempts, token_changes::MockTokenChanges,
-    token_exchange::MockTokenExchange, token_file_writer::MockTokenFileWriter,
-    token_repository::MockUpstoxTokenRepository, token_spool::MockTokenSpool,
+    file_deliveries::MockFileDeliveries, follow_up_runner::MockFollowUpRunner, last_price::MockLastPriceApi,
+    listener_proof::MockListenerProof, login_lease::MockLoginLease, operator::MockApprover,
+    operator::MockPresenter, operator::MockPrompter, otp_ledger::MockOtpLedger, profile::MockProfileApi,
+    run_history::MockRunHistory, session_logout::MockSessionLogout, sign_in::MockOtpPermit,
+    sign_in::MockSignIn, sign_in::MockSignInSession, sign_in_attempts::MockSignInAttempts,
+    token_changes::MockTokenChanges, token_exchange::MockTokenExchange,
+    token_file_writer::MockTokenFileWriter, token_repository::MockUpstoxTokenRepository,
+    token_spool::MockTokenSpool,
 };

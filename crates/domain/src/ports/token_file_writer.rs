@@ -1,4 +1,4 @@
-//! Port: the files themselves, and the commands and signals that go with them.
+//! Port: the files themselves.
 
 use std::path::Path;
 
@@ -37,10 +37,6 @@ pub trait TokenFileWriter: Send + Sync {
 
     /// Takes away what was prepared and is not wanted any more.
     async fn discard(&self, path: &Path);
-
-    /// Runs the command, or sends the signal, that follows; nothing where there is none. The token is there to be kept out of what the
-    /// command said.
-    async fn follow_up(&self, file: &TokenFile, token: &StoredToken) -> Result<(), DeliveryFailure>;
 
     /// Removes the file, durably, with what a dead process left of a new one.
     async fn remove(&self, path: &Path) -> Result<(), DeliveryFailure>;

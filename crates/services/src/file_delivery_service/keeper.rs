@@ -15,7 +15,7 @@ use vega_domain::ports::{Found, StoreError};
 use vega_domain::token::StoredToken;
 use vega_domain::token_file::{OnExpiry, TokenFile};
 
-use super::FileDeliveryPorts;
+use super::ports::FileDeliveryPorts;
 use crate::hot_token_registry::HotToken;
 
 /// How often to look whether a file still holds what was delivered: it may be in a folder that a boot empties.
@@ -204,7 +204,7 @@ impl<'p> Keeper<'p> {
         if !is_in_place {
             self.replace(file, served, found).await?;
         }
-        self.ports.writer.follow_up(file, &served.token).await?;
+        self.ports.follow_ups.follow_up(file, &served.token).await?;
         if let Some(delivery) = &mut self.delivery {
             delivery.state = DeliveryState::Delivered;
             delivery.since = self.ports.clock.now();

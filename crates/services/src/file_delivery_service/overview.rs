@@ -6,8 +6,8 @@ use vega_domain::ids::Generation;
 use vega_domain::ports::StoreError;
 use vega_domain::token_file::TokenFile;
 
-use super::FileDeliveryService;
 use super::keeper::version_of;
+use super::ports::FileDeliveryPorts;
 
 /// What an overview is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,34 +40,34 @@ impl FileOverview {
     }
 }
 
-impl FileDeliveryService {
-    /// Each file of `vega.toml`, in its order.
-    pub async fn overview(&self, inspection: Inspection) -> Result<Vec<FileOverview>, StoreError> {
-        if self.ports.files.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut stored = self.ports.deliveries.load().await?;
-        let mut files = Vec::new();
-        for file in &self.ports.files {
-            let row = stored.iter().position(|row| row.path == file.path);
-            let delivery = row.map(|row| stored.swap_remove(row));
-            let served = self
-                .ports
-                .registry
-                .read(&file.api, |hot| (version_of(hot), hot.token().generation));
-            let version = served.as_ref().map(|(version, _)| version);
-            let obstacle = match inspection {
-                Inspection::OfPlaces => self.ports.writer.examine(file).await.err(),
-                Inspection::OfRecords => None,
-            };
-            files.push(FileOverview {
-                standing: FileStanding::of(delivery.as_ref(), version, file.on_expiry),
-                served: served.map(|(_, generation)| generation),
-                file: file.clone(),
-                delivery,
-                obstacle,
-            });
-        }
-        Ok(files)
+/// Each file of `vega.toml`, in its order.
+pub(super) async fn overview(
+    ports: &FileDeliveryPorts,
+    inspection: Inspection,
+) -> Result<Vec<FileOverview>, StoreError> {
+    if ports.files.is_empty() {
+        return Ok(Vec::new());
     }
+    let mut stored = ports.deliveries.load().await?;
+    let mut files = Vec::new();
+    for file in &ports.files {
+        let row = stored.iter().position(|row| row.path == file.path);
+        let delivery = row.map(|row| stored.swap_remove(row));
+        let served = ports
+            .registry
+            .read(&file.api, |hot| (version_of(hot), hot.token().generation));
+        let version = served.as_ref().map(|(version, _)| version);
+        let obstacle = match inspection {
+            Inspection::OfPlaces => ports.writer.examine(file).await.err(),
+            Inspection::OfRecords => None,
+        };
+        files.push(FileOverview {
+            standing: FileStanding::of(delivery.as_ref(), version, file.on_expiry),
+            served: served.map(|(_, generation)| generation),
+            file: file.clone(),
+            delivery,
+            obstacle,
+        });
+    }
+    Ok(files)
 }

@@ -1,195 +1,25 @@
 //! When a file is written, removed and left alone, and how often what follows is tried, with files and commands that do what a test says.
 
-use std::collections::VecDeque;
-use std::path::Path;
-use std::sync::Mutex;
+mod expiry;
+mod fixture;
+
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use async_trait::async_trait;
 use rstest::rstest;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use vega_domain::audit::AuditKind;
 use vega_domain::file_delivery::{
     ContentDigest, DeliveryFailure, DeliveryProblem, DeliveryState, FileStanding,
 };
-use vega_domain::ids::Generation;
-use vega_domain::ports::{Found, MockFileDeliveries, MockTokenFileWriter};
+use vega_domain::ports::{FileDeliveries, MockFileDeliveries, MockTokenFileWriter};
 use vega_domain::secret::AccessToken;
 use vega_domain::token::StoredToken;
-use vega_domain::token_file::{FileAccess, FileFormat, FileMode, OnExpiry};
-use vega_testing::MemoryStore;
+use vega_domain::token_file::OnExpiry;
 
+use self::fixture::{A_MOMENT, Fixture, REPLACED, content, generation};
 use super::*;
-use crate::test_builders::{PausedClock, api, at, stored};
-
-const PATH: &str = "/run/token";
-
-/// A disk with one file, and commands that fail as often as they are told to. Notes what is done.
-#[derive(Default)]
-struct Disk {
-    file: Mutex<Option<ContentDigest>>,
-    draft: Mutex<Option<ContentDigest>>,
-    deeds: Mutex<Vec<String>>,
-    failures: Mutex<VecDeque<(&'static str, DeliveryProblem)>>,
-    /// A command that does not end.
-    hangs: AtomicBool,
-}
-
-impl Disk {
-    fn does(&self, deed: &'static str) -> Result<(), DeliveryFailure> {
-        self.deeds.lock().unwrap().push(deed.to_owned());
-        let mut failures = self.failures.lock().unwrap();
-        match failures.front() {
-            Some((of, problem)) if *of == deed => {
-                let failure = DeliveryFailure::new(*problem, "as told");
-                failures.pop_front();
-                Err(failure)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn fails(&self, deed: &'static str, times: usize, problem: DeliveryProblem) {
-        self.failures
-            .lock()
-            .unwrap()
-            .extend(std::iter::repeat_n((deed, problem), times));
-    }
-
-    fn deeds(&self) -> Vec<String> {
-        std::mem::take(&mut *self.deeds.lock().unwrap())
-    }
-}
-
-fn content(token: &StoredToken) -> ContentDigest {
-    let mut digest = [0; 32];
-    for (place, byte) in digest.iter_mut().zip(token.access_token.expose().bytes()) {
-        *place = byte;
-    }
-    ContentDigest(digest)
-}
-
-#[async_trait]
-impl TokenFileWriter for Disk {
-    async fn look(&self, _path: &Path) -> Found {
-        self.file.lock().unwrap().map_or(Found::Nothing, Found::File)
-    }
-
-    async fn examine(&self, _file: &TokenFile) -> Result<(), DeliveryFailure> {
-        Ok(())
-    }
-
-    async fn prepare(
-        &self,
-        _file: &TokenFile,
-        token: &StoredToken,
-    ) -> Result<ContentDigest, DeliveryFailure> {
-        self.does("prepare")?;
-        *self.draft.lock().unwrap() = Some(content(token));
-        Ok(content(token))
-    }
-
-    async fn put(&self, _file: &TokenFile) -> Result<(), DeliveryFailure> {
-        self.does("put")?;
-        *self.file.lock().unwrap() = self.draft.lock().unwrap().take();
-        Ok(())
-    }
-
-    async fn discard(&self, _path: &Path) {
-        *self.draft.lock().unwrap() = None;
-    }
-
-    async fn follow_up(&self, _file: &TokenFile, _token: &StoredToken) -> Result<(), DeliveryFailure> {
-        if self.hangs.load(Ordering::SeqCst) {
-            self.deeds.lock().unwrap().push("hang".to_owned());
-            std::future::pending::<()>().await;
-        }
-        self.does("follow")
-    }
-
-    async fn remove(&self, _path: &Path) -> Result<(), DeliveryFailure> {
-        self.does("remove")?;
-        *self.file.lock().unwrap() = None;
-        Ok(())
-    }
-}
-
-struct Fixture {
-    ports: FileDeliveryPorts,
-    disk: Arc<Disk>,
-    store: Arc<MemoryStore>,
-}
-
-fn file(on_expiry: OnExpiry) -> TokenFile {
-    TokenFile {
-        api: api("PRIMARY"),
-        path: PATH.into(),
-        format: FileFormat::Raw,
-        access: FileAccess {
-            mode: FileMode::PRIVATE,
-            owner: None,
-            group: None,
-        },
-        check: None,
-        then: None,
-        on_expiry,
-    }
-}
-
-fn generation(number: u32) -> Generation {
-    Generation::new(number).unwrap()
-}
-
-impl Fixture {
-    fn new(on_expiry: OnExpiry) -> Self {
-        let clock = PausedClock::at(at(0));
-        let (disk, store) = (Arc::<Disk>::default(), Arc::<MemoryStore>::default());
-        Self {
-            ports: FileDeliveryPorts {
-                files: vec![file(on_expiry)],
-                registry: Arc::new(HotTokenRegistry::new(clock.clone())),
-                deliveries: store.clone(),
-                writer: disk.clone(),
-                clock,
-            },
-            disk,
-            store,
-        }
-    }
-
-    /// As one process has it, which ends when this is dropped.
-    fn service(&self) -> FileDeliveryService {
-        FileDeliveryService::new(self.ports.clone())
-    }
-
-    /// A process that runs for so long, and dies.
-    async fn runs_for(&self, time: Duration) {
-        let service = self.service();
-        let ran = timeout(time, service.follow()).await;
-        assert!(ran.is_err());
-    }
-
-    fn publish(&self, number: u32) {
-        assert!(self.ports.registry.publish(&stored("PRIMARY", number)));
-    }
-
-    async fn standing(&self) -> FileStanding {
-        self.service().overview(Inspection::OfRecords).await.unwrap()[0].standing
-    }
-
-    fn kinds(&self) -> Vec<AuditKind> {
-        self.store
-            .read(|tables| tables.audit.iter().map(|entry| entry.kind).collect())
-    }
-
-    fn row(&self) -> FileDelivery {
-        self.store
-            .read(|tables| tables.deliveries[Path::new(PATH)].clone())
-    }
-}
-
-const A_MOMENT: Duration = Duration::from_millis(100);
-const REPLACED: [&str; 3] = ["prepare", "put", "follow"];
+use crate::test_builders::{api, stored};
 
 #[tokio::test(start_paused = true)]
 async fn each_version_is_delivered_once_over_restarts() {
@@ -353,95 +183,6 @@ async fn a_file_that_was_refused_stays_as_it_was_and_is_tried_again(
         *fixture.disk.file.lock().unwrap(),
         Some(content(&stored("PRIMARY", 2)))
     );
-}
-
-/// Also what an earlier version put there, while the newest one is refused.
-#[rstest]
-#[case::delivered(0)]
-#[case::the_next_is_refused(9)]
-#[tokio::test(start_paused = true)]
-async fn a_dead_token_is_in_no_file_that_is_vegas(#[case] refusals: usize) {
-    let fixture = Fixture::new(OnExpiry::Remove);
-    fixture.publish(1);
-    fixture.runs_for(A_MOMENT).await;
-    fixture.disk.fails("put", refusals, DeliveryProblem::WriteFailed);
-    fixture.publish(2);
-    fixture.runs_for(A_MOMENT).await;
-    fixture.publish(3);
-    fixture.runs_for(A_MOMENT).await;
-    fixture.disk.failures.lock().unwrap().clear();
-    fixture.ports.registry.remove(&api("PRIMARY"), generation(3));
-    assert_eq!(fixture.standing().await, FileStanding::Behind);
-    fixture.runs_for(Duration::from_mins(10)).await;
-    assert_eq!(*fixture.disk.file.lock().unwrap(), None);
-    assert_eq!(fixture.standing().await, FileStanding::NoToken);
-    assert_eq!(fixture.kinds().last(), Some(&AuditKind::FileDeliveryEnded));
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_somebody_else_put_there_is_not_removed() {
-    let fixture = Fixture::new(OnExpiry::Remove);
-    fixture.publish(1);
-    fixture.runs_for(A_MOMENT).await;
-    *fixture.disk.file.lock().unwrap() = Some(ContentDigest([9; 32]));
-    fixture.ports.registry.remove(&api("PRIMARY"), generation(1));
-    fixture.runs_for(Duration::from_mins(10)).await;
-    assert_eq!(*fixture.disk.file.lock().unwrap(), Some(ContentDigest([9; 32])));
-    let audit = fixture
-        .store
-        .read(|tables| tables.audit.last().unwrap().detail.clone());
-    assert!(
-        audit.ends_with("it stays, for it is not what Vega wrote"),
-        "{audit}"
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_file_that_is_kept_stays_when_its_token_dies() {
-    let fixture = Fixture::new(OnExpiry::Keep);
-    fixture.publish(1);
-    fixture.runs_for(A_MOMENT).await;
-    fixture.ports.registry.remove(&api("PRIMARY"), generation(1));
-    assert_eq!(fixture.standing().await, FileStanding::NoToken);
-    fixture.runs_for(Duration::from_mins(10)).await;
-    assert!(fixture.disk.file.lock().unwrap().is_some());
-    assert_eq!(fixture.row().state, DeliveryState::Ended);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_removal_that_fails_is_tried_again() {
-    let fixture = Fixture::new(OnExpiry::Remove);
-    fixture.publish(1);
-    fixture.runs_for(A_MOMENT).await;
-    fixture.disk.fails("remove", 2, DeliveryProblem::RemovalFailed);
-    fixture.ports.registry.remove(&api("PRIMARY"), generation(1));
-    fixture.runs_for(A_MOMENT).await;
-    assert_eq!(fixture.standing().await, FileStanding::Behind);
-    assert_eq!(fixture.row().failed.map(|failed| failed.tries), Some(1));
-    fixture.runs_for(Duration::from_mins(1)).await;
-    assert_eq!(fixture.standing().await, FileStanding::NoToken);
-}
-
-#[rstest]
-#[case::remove(OnExpiry::Remove)]
-#[case::keep(OnExpiry::Keep)]
-#[tokio::test(start_paused = true)]
-async fn a_file_that_is_named_no_more_stays_until_its_token_dies(#[case] on_expiry: OnExpiry) {
-    let mut fixture = Fixture::new(on_expiry);
-    fixture.publish(1);
-    fixture.runs_for(A_MOMENT).await;
-    fixture.ports.files.clear();
-    fixture.publish(1);
-    fixture.runs_for(Duration::from_mins(10)).await;
-    assert!(fixture.disk.file.lock().unwrap().is_some(), "its token lives");
-    fixture.ports.registry.remove(&api("PRIMARY"), generation(1));
-    fixture.runs_for(Duration::from_mins(10)).await;
-    assert_eq!(
-        fixture.disk.file.lock().unwrap().is_some(),
-        on_expiry == OnExpiry::Keep
-    );
-    let rows = fixture.store.read(|tables| tables.deliveries.len());
-    assert_eq!(rows, 0, "nothing is left of it");
 }
 
 /// What is not on record is not begun; what has happened is recorded when the database takes it.
