@@ -14,6 +14,7 @@ mod crash_points;
 mod edited_database;
 mod evidence;
 mod exec;
+mod files;
 mod first_morning;
 mod key_rotation;
 mod killed;

@@ -74,6 +74,37 @@ async fn one_machine_signs_in_and_the_other_serves() -> Result<()> {
     Ok(())
 }
 
+/// A path is of one machine: what one has delivered is no delivery of the other.
+#[tokio::test]
+async fn each_machine_brings_the_token_to_its_own_files() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let (one, other) = two_machines(&upstox).await?;
+    // The same path on both, as far as the database can tell.
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("token");
+    let followed = |desk: &Desk| desk.path().join("followed");
+    for desk in [&one, &other] {
+        let then = format!("then = [\"cp\", \"{{path}}\", \"{}\"]", followed(desk).display());
+        let row = format!(
+            "[[files]]\napi = \"PRIMARY\"\npath = \"{}\"\n{then}\n",
+            path.display()
+        );
+        std::fs::write(desk.path().join("config/vega/vega.toml"), row)?;
+    }
+    let server = Server::start(&other).await?;
+    assert_eq!(one.vega(&["--yes", "PRIMARY"]).await?.code, Some(0));
+    let token = one.token("PRIMARY").await?;
+    for desk in [&one, &other] {
+        let has_it = until(async || std::fs::read_to_string(followed(desk)).is_ok_and(|text| text == token));
+        assert!(has_it.await, "{}", server.log());
+        assert!(until(async || desk.vega(&["files"]).await.is_ok_and(|ran| ran.code == Some(0))).await);
+    }
+    for desk in [&one, &other] {
+        is_intact(desk).await?;
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn without_the_key_the_next_machine_does_nothing_and_says_why() -> Result<()> {
     let upstox = Upstox::start().await?;

@@ -7,6 +7,7 @@ pub(crate) mod config;
 pub(crate) mod console_link;
 pub(crate) mod consumers;
 pub(crate) mod cooldown;
+pub(crate) mod files;
 pub(crate) mod generate;
 pub(crate) mod key;
 pub(crate) mod looked_up;

@@ -33,7 +33,7 @@ use crate::command_line::usage::CommandLine;
 use crate::command_line::{places, usage};
 use crate::commands::looked_up::may_be_looked_up;
 use crate::commands::{
-    audit, backup, cancel, config, console_link, consumers, cooldown, generate, key, looked_up, relocate,
+    audit, backup, cancel, config, console_link, consumers, cooldown, files, generate, key, looked_up, relocate,
     restore, resume, revoke, seal, status, token, verify, watch,
 };
 use crate::exit::Exit;
@@ -153,12 +153,18 @@ async fn run(
         Err(error) => return without_database(&settings, &arguments, error).await,
     };
     let exit = {
-        let mut command = pin!(command(&vega, &terminal, arguments.command(), &stop));
-        tokio::select! {
+        let wanted = arguments.command();
+        let may_change_tokens = files::may_change_tokens(&wanted);
+        let mut command = pin!(command(&vega, &terminal, wanted, &stop));
+        let exit = tokio::select! {
             biased;
             exit = &mut command => exit,
             () = before_a_run(&stop, &vega, &terminal) => Ok(stopped(&terminal)),
+        };
+        if may_change_tokens {
+            files::bring_up_to_date(&vega, &stop).await;
         }
+        exit
     };
     vega.close().await;
     exit
@@ -242,6 +248,7 @@ async fn command(
         Command::Console => console_link::run(vega).await,
         Command::Token(wanted) => token::run(vega, &wanted).await,
         Command::Watch(wanted) => watch::run(vega, &wanted, stop).await,
+        Command::Files(wanted) => files::run(vega, &wanted).await,
         #[cfg(target_os = "linux")]
         Command::Exec(_) => unreachable!("carried out before the runtime is made"),
         Command::Config(wanted) => config::run(&vega.settings, wanted.json),

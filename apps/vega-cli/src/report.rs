@@ -1,6 +1,7 @@
 //! How statuses and runs look: text for people, and for programs the shapes of `vega-api-types`.
 
 mod advice;
+mod files;
 mod status_table;
 mod verdict;
 
@@ -13,6 +14,7 @@ use vega_domain::overview::Overview;
 use vega_domain::plan_estimate::PlanEstimate;
 
 pub(crate) use self::advice::{advice, closed, signing_in, stopped, with_advice};
+pub(crate) use self::files::{file_problems, files};
 pub(crate) use self::status_table::table;
 pub(crate) use self::verdict::Verdict;
 use crate::command_error::CommandError;

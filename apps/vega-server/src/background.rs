@@ -1,4 +1,4 @@
-//! Tasks that run beside the requests for as long as the server lives: token cache, access keys, consumers, upkeep, scheduled
+//! Tasks that run beside the requests for as long as the server lives: token cache, access keys, consumers, files, upkeep, scheduled
 //! checks, dashboard, recovery, what other machines hear of this one, metrics.
 
 use std::convert::Infallible;
@@ -27,6 +27,7 @@ pub(crate) async fn run(server: &Arc<Server>) -> Infallible {
         never = server.vega.access.follow() => match never {},
         never = server.vega.consumers.follow() => match never {},
         never = shown_consumers::keep_current(server) => match never {},
+        never = server.vega.files.follow() => match never {},
         never = upkeep.go_on() => match never {},
         never = checks.go_on() => match never {},
         never = dashboard_refresh::keep_current(server) => match never {},

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
-use vega_domain::{access, account, audit, consumer, failure, outcome_code, plan, run, token};
+use vega_domain::{access, account, audit, consumer, failure, file_delivery, outcome_code, plan, run, token};
 
 /// The schema of a string that is one of these codes.
 fn one_of(codes: impl IntoIterator<Item = &'static str>, description: &str) -> RefOr<Schema> {
@@ -100,6 +100,15 @@ macro_rules! named {
 listed! {
     /// What happened.
     audit::AuditKind
+}
+
+listed! {
+    /// Why a file did not get its token.
+    file_delivery::DeliveryProblem
+}
+listed! {
+    /// How far the delivery of a token to a file came.
+    file_delivery::DeliveryState
 }
 
 impl<'de> Deserialize<'de> for AuditKind {

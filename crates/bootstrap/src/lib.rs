@@ -30,7 +30,7 @@ pub use vega_persistence::{
     WalState, refuse_if_others_may_change,
 };
 pub use vega_services::{
-    AccessError, KnownConsumer, ReportError, ReportedToken, Revocation, RevocationError,
+    AccessError, FileOverview, Inspection, KnownConsumer, ReportError, ReportedToken, Revocation, RevocationError, Round,
 };
 pub use wiring::Vega;
 pub use wiring::degraded_reads::token_without_opening;

@@ -5,6 +5,7 @@ pub(crate) mod accounts;
 pub(crate) mod effective;
 pub(crate) mod env_file;
 pub(crate) mod environment;
+pub(crate) mod files;
 pub(crate) mod known_keys;
 pub(crate) mod layers;
 pub(crate) mod load_settings;
@@ -29,6 +30,7 @@ use vega_domain::account::{Account, Route};
 use vega_domain::accounts::Accounts;
 use vega_domain::check_times::CheckTimes;
 use vega_domain::sign_in::OtpBudget;
+use vega_domain::token_file::TokenFile;
 use vega_persistence::{DatabasePlace, KeySource};
 use vega_upstox::Proxy;
 
@@ -77,6 +79,8 @@ pub struct Settings {
     pub server: ServerSection,
     /// How programs of this machine reach it.
     pub socket: SocketSection,
+    /// The files that hold a token for programs that read one.
+    pub files: Vec<TokenFile>,
     /// The format of the server's log.
     pub log_format: LogFormat,
     /// The folder of the browser's short-lived profiles.
@@ -199,6 +203,7 @@ impl Settings {
             log_format: sources
                 .setting("server.log_format", values::log_format)?
                 .unwrap_or_default(),
+            files: Vec::new(),
             accounts: Vec::new().into(),
             warnings: Vec::new(),
             effective: Arc::default(),

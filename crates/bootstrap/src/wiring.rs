@@ -1,6 +1,7 @@
 //! Builds the object graph of both programs, once. Sends nothing to Upstox and starts no browser.
 
 pub(crate) mod degraded_reads;
+pub(crate) mod files;
 pub(crate) mod maintenance;
 pub(crate) mod open_database;
 pub(crate) mod port_decorator;
@@ -27,7 +28,7 @@ use vega_orchestration::{AsyncTokenOrchestrator, CooldownManager, EventHub, Orch
 use vega_own_browser::{CallbackRouter, CodeReceiver, callback_router};
 use vega_persistence::{DataSource, FileTokenSpool, SqlAuditHistory, SqlTokenChanges};
 use vega_services::{
-    AccessService, CappedRefusals, ConsumerService, GenerationPorts, HotTokenRegistry,
+    AccessService, CappedRefusals, ConsumerService, FileDeliveryService, GenerationPorts, HotTokenRegistry,
     ProfileVerificationService, RegistryFollower, RegistryScope, RejectionPorts, RejectionService,
     RevocationPorts, RevocationService, TokenGenerationService,
 };
@@ -40,6 +41,7 @@ use crate::event_log::EventLog;
 use crate::machine::requirements::MachineRequirements;
 use crate::settings::Settings;
 use crate::settings::environment::Environment;
+use crate::wiring::files::file_deliveries;
 use crate::wiring::maintenance::Maintenance;
 use crate::wiring::open_database::open_database;
 use crate::wiring::port_decorator::PortDecorator;
@@ -61,6 +63,8 @@ pub struct Vega {
     pub stored: StoredState,
     /// Handles reports of programs about tokens that Upstox refuses.
     pub rejections: RejectionService,
+    /// Brings tokens to files.
+    pub files: FileDeliveryService,
     /// Tokens in memory.
     pub registry: Arc<HotTokenRegistry>,
     /// Who may call the server, as stored at the start; `AccessService::follow` keeps it up to date.
@@ -263,11 +267,13 @@ impl Vega {
             decorator,
         };
         maintenance.say_that_it_is_here().await;
+        let files = file_deliveries(&settings, &environment, &data, &registry, &clock);
         Ok(Self {
             settings,
             orchestrator,
             stored,
             rejections,
+            files,
             registry,
             access: Arc::new(access),
             consumers: Arc::new(consumers),

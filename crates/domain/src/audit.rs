@@ -131,6 +131,14 @@ audit_kinds! {
     ConsoleSessionEnded = "console_session_ended",
     /// An attempt ended without a stored token.
     AttemptClosed = "attempt_closed",
+    /// A file is about to get another token.
+    FileDeliveryBegun = "file_delivery_begun",
+    /// A file has its token, and what follows has succeeded.
+    FileDelivered = "file_delivered",
+    /// A file did not get its token, or what follows failed, for a cause that is new.
+    FileDeliveryFailed = "file_delivery_failed",
+    /// The token of a file is dead, and the file was removed, or left as it is.
+    FileDeliveryEnded = "file_delivery_ended",
 }
 
 impl AuditKind {

@@ -16,6 +16,7 @@ pub mod event;
 pub mod evidence;
 pub mod expiry;
 pub mod failure;
+pub mod file_delivery;
 pub mod ids;
 mod invalid_value;
 pub mod machine;
@@ -33,6 +34,7 @@ pub mod run;
 pub mod secret;
 pub mod sign_in;
 pub mod token;
+pub mod token_file;
 pub mod visible;
 
 pub use access::{AccessKey, ConsoleLink, ConsoleSession, Scope, SecretHash};

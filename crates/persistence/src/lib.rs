@@ -57,6 +57,7 @@ pub use repositories::audit_trail::SqlAuditTrail;
 pub use repositories::consumers::SqlConsumers;
 pub use repositories::cooldown_repository::SqlCooldownRepository;
 pub use repositories::execution_state::SqlExecutionStateRepository;
+pub use repositories::file_deliveries::SqlFileDeliveries;
 pub use repositories::sign_in_journal::SqlSignInJournal;
 pub use repositories::token_changes::SqlTokenChanges;
 pub use repositories::token_repository::SqlTokenRepository;

@@ -3,5 +3,6 @@
 pub(crate) mod audit_entry;
 pub(crate) mod clock_columns;
 pub(crate) mod cooldown;
+pub(crate) mod file_delivery;
 pub(crate) mod run;
 pub(crate) mod token;

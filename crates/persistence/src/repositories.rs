@@ -9,6 +9,7 @@ pub(crate) mod audit_trail;
 pub(crate) mod consumers;
 pub(crate) mod cooldown_repository;
 pub(crate) mod execution_state;
+pub(crate) mod file_deliveries;
 pub(crate) mod lost_tokens;
 pub(crate) mod otp_rows;
 pub(crate) mod sign_in_journal;

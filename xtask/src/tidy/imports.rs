@@ -13,6 +13,7 @@ const SELENIUM: &str = "vega-selenium";
 const LISTENING: &str = "vega-listening";
 const OWN_BROWSER: &str = "vega-own-browser";
 const PERSISTENCE: &str = "vega-persistence";
+const TOKEN_FILES: &str = "vega-token-files";
 const SERVICES: &str = "vega-services";
 const ORCHESTRATION: &str = "vega-orchestration";
 const BOOTSTRAP: &str = "vega-bootstrap";
@@ -47,6 +48,7 @@ const TABLE: &[(&str, &[&str])] = &[
     (LISTENING, &[DOMAIN]),
     (OWN_BROWSER, &[DOMAIN, LISTENING]),
     (PERSISTENCE, &[DOMAIN]),
+    (TOKEN_FILES, &[DOMAIN, API_TYPES]),
     (TESTING, &[DOMAIN]),
     (SERVICES, &[DOMAIN]),
     (ORCHESTRATION, &[DOMAIN, SERVICES]),
@@ -59,6 +61,7 @@ const TABLE: &[(&str, &[&str])] = &[
             LISTENING,
             OWN_BROWSER,
             PERSISTENCE,
+            TOKEN_FILES,
             SERVICES,
             ORCHESTRATION,
         ],

@@ -14,7 +14,7 @@ use vega_orchestration::{GenerationRequest, WaitPolicy};
 
 #[cfg(target_os = "linux")]
 use crate::command_line::program_arguments::Exec;
-use crate::command_line::program_arguments::{Consumers, Token, Watch};
+use crate::command_line::program_arguments::{Consumers, Files, Token, Watch};
 use crate::command_line::since::Since;
 
 /// Keeps Upstox access tokens alive.
@@ -93,6 +93,8 @@ pub(crate) enum Command {
     Watch(Watch),
     /// Show which programs use which token; stop one, and open it again
     Consumers(Consumers),
+    /// Show the files that hold tokens for programs, and which of them are behind
+    Files(Files),
     /// Take one API's token from all programs before its time, and log it out at Upstox
     Revoke(Revoke),
     /// Make, list and revoke the keys with which programs call the server
@@ -461,6 +463,7 @@ impl Arguments {
                 | Command::Move(_)
                 | Command::Key(Key::List { .. } | Key::Revoke { .. })
                 | Command::Console
+                | Command::Files(_)
                 | Command::Cancel,
             ) => Vec::new(),
         }

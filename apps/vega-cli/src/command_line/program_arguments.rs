@@ -1,5 +1,5 @@
-//! What can be typed after the commands with which programs get tokens: `vega token`, `vega exec`, `vega watch`;
-//! and `vega consumers`, which shows them.
+//! What can be typed after the commands with which programs get tokens: `vega token`, `vega exec`, `vega watch`,
+//! `vega files`; and `vega consumers`, which shows them.
 
 #[cfg(target_os = "linux")]
 use std::ffi::OsString;
@@ -35,6 +35,14 @@ pub(crate) struct Token {
     pub(crate) format: Format,
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  vega files\n  vega files --json")]
+pub(crate) struct Files {
+    /// Print as JSON
+    #[arg(long)]
     pub(crate) json: bool,
 }
 

@@ -58,6 +58,7 @@ const LINES: &[(&str, &[&str], Prints)] = &[
         &["consumers", "open", "nobody"],
         Prints::Nothing,
     ),
+    ("files", &["files", "--json"], Prints::Data),
     ("revoke", &["revoke", "PRIMARY", "--yes"], Prints::Nothing),
     (
         "key add",

@@ -12,6 +12,7 @@ mod audit;
 mod backup;
 mod broken_database;
 mod broken_key;
+mod files;
 mod last_byte;
 mod missing_browser;
 mod open_folders;

@@ -26,6 +26,7 @@ use crate::world::{NO_UPSTOX, ONE_API, said, vega};
 #[case::key_bad_scope("key_bad_scope", &["key", "add", "trader", "--scope", "status,everything"])]
 #[case::key_bad_name("key_bad_name", &["key", "add", "two words", "--scope", "status"])]
 #[case::since_when("audit_since_when", &["audit", "--since", "yesterday"])]
+#[case::help_files("help_files", &["files", "--help"])]
 #[case::help_token("help_token", &["token", "--help"])]
 #[case::unknown_command("unknown_argument", &["--nonsense"])]
 #[case::bad_api_name("bad_api_name", &["token", "pri-mary"])]

@@ -13,6 +13,7 @@ use crate::http::error_responses::ErrorResponses;
 use crate::server::Server;
 use vega_api_types::Snapshot;
 use vega_api_types::codes::{ConsumerState, TokenStatus};
+use vega_bootstrap::Inspection;
 use vega_listening::ServerTls;
 
 /// Figures in Prometheus' text.
@@ -22,6 +23,7 @@ pub(crate) async fn scrape(State(server): State<Arc<Server>>) -> Response {
     update_gauges(&server);
     // A database that is away keeps nobody waiting who asks for figures.
     let _ = timeout(AT_MOST, update_machines(&server)).await;
+    let _ = timeout(AT_MOST, update_files(&server)).await;
     server.metrics.run_upkeep();
     let text = server.metrics.render();
     (
@@ -69,6 +71,10 @@ pub(crate) fn describe() {
     describe_gauge!(
         "vega_machines_without_key",
         "Those among them that lack the key in force."
+    );
+    describe_gauge!(
+        "vega_files_behind",
+        "Files of this machine that do not have the token that programs get, or whose follow-up has not succeeded."
     );
     describe_gauge!(
         "vega_sign_in_lease_held",
@@ -152,6 +158,14 @@ fn update_consumers(snapshot: &Snapshot, figure: impl Fn(i64) -> f64) {
         metrics::gauge!("vega_consumer_behind",
             "api" => consumer.api.clone(), "consumer" => consumer.name.clone(), "identity" => consumer.consumer.clone())
             .set(f64::from(u8::from(consumer.is_behind())));
+    }
+}
+
+/// Counts the files that somebody has to look after.
+async fn update_files(server: &Server) {
+    if let Ok(files) = server.vega.files.overview(Inspection::OfRecords).await {
+        let behind = files.iter().filter(|file| file.is_behind()).count();
+        metrics::gauge!("vega_files_behind").set(f64::from(u32::try_from(behind).unwrap_or(u32::MAX)));
     }
 }
 

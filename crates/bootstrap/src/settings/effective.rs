@@ -6,6 +6,8 @@ use vega_domain::account::{Account, Api};
 use vega_persistence::KeySource;
 
 use crate::settings::accounts::{ApiPlaces, Configured};
+use crate::settings::files;
+use crate::settings::known_keys::FILES;
 use crate::settings::network;
 use crate::settings::sources::Sources;
 use crate::settings::values;
@@ -75,7 +77,9 @@ pub(crate) fn effective(
             _ => sources.origin(key),
         },
     }));
-    all.extend(settings.socket.shown_rules().map(|(key, value)| {
+    let files = settings.files.iter().enumerate();
+    let files = files.map(|(index, file)| (format!("{FILES}[{index}]"), files::shown(file)));
+    all.extend(settings.socket.shown_rules().chain(files).map(|(key, value)| {
         EffectiveSetting {
             key,
             value,

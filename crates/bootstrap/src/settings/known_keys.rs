@@ -45,8 +45,11 @@ pub(crate) const ACCOUNTS: &str = "accounts";
 /// The list of rules for callers at the socket; `socket` reads and checks it.
 pub(crate) const SOCKET_RULES: &str = "socket";
 
+/// The list of files that hold tokens; `files` reads and checks it.
+pub(crate) const FILES: &str = "files";
+
 /// Lists of tables, each checked where it is read.
-const LISTS: [&str; 2] = [ACCOUNTS, SOCKET_RULES];
+const LISTS: [&str; 3] = [ACCOUNTS, SOCKET_RULES, FILES];
 
 const PREFIX: &str = "VEGA";
 

@@ -67,6 +67,18 @@ pub enum SettingsError {
         /// What is needed.
         wanted: String,
     },
+    /// It names an API that no account has.
+    #[error("{name} in {place} is {api:?}, which is not configured. Known are: {known}")]
+    NoSuchApi {
+        /// The key.
+        name: String,
+        /// The file, with the line.
+        place: String,
+        /// The API.
+        api: String,
+        /// Those that there are.
+        known: String,
+    },
     /// The value is not valid for its key, by the rules of the domain.
     #[error("{name} in {place}: {problem}")]
     Value {

@@ -13,6 +13,8 @@ mod cooldown_repository;
 mod event_sink;
 mod evidence_store;
 mod execution_state;
+mod file_deliveries;
+mod follow_up_runner;
 mod last_price;
 mod lease_holder;
 mod listener_proof;
@@ -28,6 +30,7 @@ mod sign_in_requirements;
 mod store_error;
 mod token_changes;
 mod token_exchange;
+mod token_file_writer;
 mod token_repository;
 mod token_spool;
 
@@ -42,6 +45,8 @@ pub use cooldown_repository::CooldownRepository;
 pub use event_sink::EventSink;
 pub use evidence_store::EvidenceStore;
 pub use execution_state::ExecutionStateRepository;
+pub use file_deliveries::{DeliveryClaim, FileDeliveries};
+pub use follow_up_runner::FollowUpRunner;
 pub use last_price::{LastPriceAnswer, LastPriceApi};
 pub use lease_holder::LeaseHolder;
 pub use listener_proof::ListenerProof;
@@ -57,6 +62,7 @@ pub use sign_in_requirements::{BrowserWindow, SignInRequirements, Unmet};
 pub use store_error::{StorageCause, StorageKind, StoreError};
 pub use token_changes::TokenChanges;
 pub use token_exchange::{ExchangeError, TokenAnswer, TokenExchange};
+pub use token_file_writer::{Found, TokenFileWriter};
 pub use token_repository::{
     LoadedToken, RecordedCheck, TokenCheck, UnreadableToken, UpstoxTokenRepository, entry_for_unchanged,
 };
@@ -68,10 +74,12 @@ pub use self::{
     clock::MockClock, code_delivery::MockCodeDelivery, console_sessions::MockConsoleSessions,
     consumers::MockConsumers, cooldown_repository::MockCooldownRepository, event_sink::MockEventSink,
     evidence_store::MockEvidenceStore, execution_state::MockExecutionStateRepository,
-    last_price::MockLastPriceApi, listener_proof::MockListenerProof, login_lease::MockLoginLease,
-    operator::MockApprover, operator::MockPresenter, operator::MockPrompter, otp_ledger::MockOtpLedger,
-    profile::MockProfileApi, run_history::MockRunHistory, session_logout::MockSessionLogout,
-    sign_in::MockOtpPermit, sign_in::MockSignIn, sign_in::MockSignInSession,
-    sign_in_attempts::MockSignInAttempts, token_changes::MockTokenChanges, token_exchange::MockTokenExchange,
-    token_repository::MockUpstoxTokenRepository, token_spool::MockTokenSpool,
+    file_deliveries::MockFileDeliveries, follow_up_runner::MockFollowUpRunner, last_price::MockLastPriceApi,
+    listener_proof::MockListenerProof, login_lease::MockLoginLease, operator::MockApprover,
+    operator::MockPresenter, operator::MockPrompter, otp_ledger::MockOtpLedger, profile::MockProfileApi,
+    run_history::MockRunHistory, session_logout::MockSessionLogout, sign_in::MockOtpPermit,
+    sign_in::MockSignIn, sign_in::MockSignInSession, sign_in_attempts::MockSignInAttempts,
+    token_changes::MockTokenChanges, token_exchange::MockTokenExchange,
+    token_file_writer::MockTokenFileWriter, token_repository::MockUpstoxTokenRepository,
+    token_spool::MockTokenSpool,
 };

@@ -26,7 +26,7 @@ use crate::key_files;
 use crate::key_files::root_key::{KeyError, RootKey};
 use crate::maintenance::rotation_error::RotationError;
 use crate::repositories::{audit_rows, audit_trail};
-use crate::sealing::row_values::{ALL, MACHINES, SealedTable};
+use crate::sealing::row_values::{ALL, FILE_DELIVERIES, MACHINES, SealedTable};
 use crate::sealing::seal::Sealer;
 use crate::sql::{self, EngineName};
 use crate::sqlite::database_file::lock_for_opening;
@@ -253,7 +253,8 @@ async fn fitting_rows(tx: &mut Write) -> Result<Vec<(&'static SealedTable, i64, 
         EngineName::Sqlite => None,
         EngineName::Postgres => Some(&MACHINES),
     };
-    for table in ALL.into_iter().chain(of_machines) {
+    let unmarked = [&FILE_DELIVERIES].into_iter().chain(of_machines);
+    for table in ALL.into_iter().chain(unmarked) {
         for row in row_values::all(tx, table).await? {
             if let Some(entry) = tx.trust.values.entry_of(table, &row) {
                 fitting.push((table, row.try_get("number").map_err(failed(DOING))?, entry));

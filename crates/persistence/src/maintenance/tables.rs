@@ -55,7 +55,7 @@ pub(crate) const COPIED: [CopiedTable; 15] = [
 ];
 
 /// What belongs to one place and not to what is stored there.
-pub(crate) const LEFT_OUT: [&str; 6] = [
+pub(crate) const LEFT_OUT: [&str; 7] = [
     // The lock of whoever writes; the trail's length in it is set anew.
     "writer",
     // Who signs in there now.
@@ -65,6 +65,8 @@ pub(crate) const LEFT_OUT: [&str; 6] = [
     // Which machines share it, and which key they are to get: each says so anew.
     "machines",
     "next_key",
+    // What each machine has in its files: each brings them up to date anew.
+    "file_deliveries",
     // What was made of the schema.
     "_sqlx_migrations",
 ];

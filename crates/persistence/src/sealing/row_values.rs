@@ -124,6 +124,28 @@ pub(crate) const MACHINES: SealedTable = SealedTable {
     sealed: &["id", "process", "url"],
 };
 
+/// What was delivered to the files of a machine. Edited, it would keep programs on an old token, or have a file removed that is not Vega's.
+/// One that is gone, or an earlier one, has a file delivered once more, so these rows are neither marked nor examined.
+pub(crate) const FILE_DELIVERIES: SealedTable = SealedTable {
+    name: "file_deliveries",
+    sealed: &[
+        "machine",
+        "path",
+        "api",
+        "generation",
+        "version",
+        "on_expiry",
+        "held",
+        "written",
+        "state",
+        "since",
+        "tried_at",
+        "tries",
+        "problem",
+        "detail",
+    ],
+};
+
 /// All tables with row values that are marked and examined.
 pub(crate) const ALL: [&SealedTable; 7] =
     [&TOKENS, &KEYS, &LINKS, &SESSIONS, &COOLDOWNS, &PRESSES, &ATTEMPTS];

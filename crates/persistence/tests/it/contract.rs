@@ -8,7 +8,7 @@ use sqlx::{Connection, SqliteConnection};
 use vega_domain::ids::{AccessKeyId, AttemptId};
 use vega_persistence::{
     DataSource, FileTokenSpool, SpoolingSignInAttempts, SpoolingTokenRepository, SqlAccessRepository,
-    SqlAuditHistory, SqlAuditTrail, SqlConsumers, SqlCooldownRepository, SqlExecutionStateRepository,
+    SqlAuditHistory, SqlAuditTrail, SqlConsumers, SqlCooldownRepository, SqlExecutionStateRepository, SqlFileDeliveries,
     SqlSignInJournal, SqlTokenChanges, SqlTokenRepository,
 };
 use vega_testing::contract::{Installation, Stores};
@@ -37,6 +37,7 @@ pub(crate) fn stores_over(data: &DataSource) -> Stores {
     let access = Arc::new(SqlAccessRepository::new(data.clone()));
     Stores {
         cooldowns: Arc::new(SqlCooldownRepository::new(data.clone())),
+        deliveries: Arc::new(SqlFileDeliveries::new(data.clone())),
         runs: runs.clone(),
         run_history: runs,
         attempts: Arc::new(attempts),

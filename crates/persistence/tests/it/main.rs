@@ -16,6 +16,7 @@ mod degraded_reads;
 mod delivered_codes;
 mod erasure;
 mod execution_state;
+mod file_deliveries;
 mod fingerprints;
 mod first_start;
 mod kept_databases;

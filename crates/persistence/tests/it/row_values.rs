@@ -68,6 +68,11 @@ const WITHOUT_VALUES: [(&str, &str); 11] = [
         "a run decides which steps are shown and taken up; each takes a look at the token first, and asks",
     ),
 ];
+/// Tables whose rows bear a value and are not among the faults that are found, each with why and the test of it.
+const NOT_EXAMINED: [(&str, &str); 1] = [(
+    "file_deliveries",
+    "such a row counts as if it were not there: `a_delivery_that_was_changed_counts_for_nothing`",
+)];
 const STEPS: (&str, &str) = (
     "execution_steps",
     "a step opens nothing: what is served, and what an API's last sign-in left unresolved, stands elsewhere",
@@ -272,6 +277,9 @@ async fn every_column_of_every_row_is_sealed_or_harmless_with_a_reason() {
                 .chain([&STEPS])
                 .any(|(name, _)| *name == table);
             assert!(has_reason, "{table} bears no row values, and nobody says why");
+            continue;
+        }
+        if NOT_EXAMINED.iter().any(|(name, _)| *name == table) {
             continue;
         }
         let rows: Vec<i64> = sqlx::query_scalar(AssertSqlSafe(format!("SELECT rowid FROM {table}")))

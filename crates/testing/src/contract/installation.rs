@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use vega_domain::ids::{AccessKeyId, AttemptId};
 use vega_domain::ports::{
     AccessKeys, AuditHistory, AuditTrail, CodeDelivery, ConsoleSessions, Consumers, CooldownRepository,
-    ExecutionStateRepository, LoginLease, OtpLedger, RunHistory, SignInAttempts, TokenChanges, TokenSpool,
-    UpstoxTokenRepository,
+    ExecutionStateRepository, FileDeliveries, LoginLease, OtpLedger, RunHistory, SignInAttempts,
+    TokenChanges, TokenSpool, UpstoxTokenRepository,
 };
 
 use crate::memory_store::MemoryStore;
@@ -15,6 +15,7 @@ use crate::memory_store::MemoryStore;
 /// The storage ports as one process has them.
 pub struct Stores {
     pub cooldowns: Arc<dyn CooldownRepository>,
+    pub deliveries: Arc<dyn FileDeliveries>,
     pub runs: Arc<dyn ExecutionStateRepository>,
     pub run_history: Arc<dyn RunHistory>,
     pub attempts: Arc<dyn SignInAttempts>,
@@ -61,6 +62,7 @@ impl Stores {
     pub fn over(store: &Arc<MemoryStore>) -> Self {
         Self {
             cooldowns: store.clone(),
+            deliveries: store.clone(),
             runs: store.clone(),
             run_history: store.clone(),
             attempts: store.clone(),

@@ -12,6 +12,7 @@ mod changes;
 mod commits;
 mod consumers;
 mod cooldowns;
+mod deliveries;
 mod journal;
 mod last_failures;
 mod lease;
@@ -65,6 +66,12 @@ suite! {
         what_was_seen_later_of_a_consumer_is_kept,
         who_was_seen_long_ago_is_forgotten,
         a_consumer_stays_stopped_until_it_is_opened,
+    ]
+    deliveries: [
+        a_delivery_is_there_over_a_restart_as_it_was_recorded,
+        a_file_has_one_delivery_and_each_change_its_entries,
+        a_delivery_is_forgotten_with_its_entry,
+        one_process_of_a_machine_delivers,
     ]
     runs: [
         a_run_and_its_steps_read_back_in_order,

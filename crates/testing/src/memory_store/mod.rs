@@ -8,6 +8,7 @@ mod store;
 
 mod audit;
 mod cooldowns;
+mod deliveries;
 mod journal;
 mod runs;
 mod tokens;

@@ -1,6 +1,7 @@
 //! The tables of one store, and how they are looked at and changed: a commit changes a copy, which takes their place when
 //! nobody objects.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::watch;
@@ -51,6 +52,8 @@ impl Watcher for Nobody {}
 pub struct MemoryStore {
     tables: Mutex<Tables>,
     pub(super) lease: Arc<Mutex<LeaseState>>,
+    /// Whether a process delivers to files.
+    pub(super) delivers: Arc<AtomicBool>,
     pub(super) changed: watch::Sender<u64>,
     pub(super) watcher: Arc<dyn Watcher>,
 }
@@ -67,6 +70,7 @@ impl MemoryStore {
         Self {
             tables: Mutex::default(),
             lease: Arc::default(),
+            delivers: Arc::default(),
             changed: watch::Sender::default(),
             watcher,
         }

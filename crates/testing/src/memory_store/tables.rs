@@ -1,6 +1,7 @@
 //! What a store holds, as plain rows. A test may look at all of them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use vega_domain::access::{ConsoleLink, ConsoleSession, SecretHash};
@@ -9,6 +10,7 @@ use vega_domain::clock_reading::ClockReading;
 use vega_domain::consumer::{ConsumerStop, ConsumerUse};
 use vega_domain::cooldown::Cooldown;
 use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::file_delivery::FileDelivery;
 use vega_domain::ids::{AccessKeyId, ApiName, AttemptId, MobileNumber, RunId};
 use vega_domain::ports::{LeaseHolder, LeftAnswer, NewAttempt, StoredKey, TokenCheck};
 use vega_domain::run::RunRecord;
@@ -24,6 +26,7 @@ pub struct Tables {
     pub presses: Vec<PressRow>,
     pub runs: Vec<RunRow>,
     pub cooldowns: Vec<Cooldown>,
+    pub deliveries: BTreeMap<PathBuf, FileDelivery>,
     pub access: AccessTables,
     pub consumers: ConsumerTables,
     /// Beside the database: no commit writes there.

@@ -230,7 +230,11 @@ export const AuditKind = {
     CONSOLE_LINK_MADE: 'console_link_made',
     CONSOLE_SESSION_OPENED: 'console_session_opened',
     CONSOLE_SESSION_ENDED: 'console_session_ended',
-    ATTEMPT_CLOSED: 'attempt_closed'
+    ATTEMPT_CLOSED: 'attempt_closed',
+    FILE_DELIVERY_BEGUN: 'file_delivery_begun',
+    FILE_DELIVERED: 'file_delivered',
+    FILE_DELIVERY_FAILED: 'file_delivery_failed',
+    FILE_DELIVERY_ENDED: 'file_delivery_ended'
 } as const;
 
 /**
