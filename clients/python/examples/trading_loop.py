@@ -5,6 +5,7 @@
 UPSTOX is https://api.upstox.com unless it is given. Without another setting the token comes over the socket of this user.
 """
 
+import contextlib
 import sys
 import time
 import urllib.error
@@ -24,7 +25,7 @@ def profile(upstox: str, token: str) -> int:
 
 
 def trade(tokens: TokenSource, upstox: str) -> None:
-    """Goes on until the process is ended."""
+    """Goes on until Ctrl-C."""
     while True:
         try:
             token = tokens.current()
@@ -40,5 +41,5 @@ def trade(tokens: TokenSource, upstox: str) -> None:
 
 
 if __name__ == "__main__":
-    with Server(consumer="trading-loop").tokens(sys.argv[1]) as source:
+    with contextlib.suppress(KeyboardInterrupt), Server(consumer="trading-loop").tokens(sys.argv[1]) as source:
         trade(source, sys.argv[2] if len(sys.argv) > 2 else "https://api.upstox.com")

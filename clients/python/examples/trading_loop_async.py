@@ -4,6 +4,7 @@ python examples/trading_loop_async.py PRIMARY [UPSTOX]
 """
 
 import asyncio
+import contextlib
 import sys
 
 from trading_loop import profile
@@ -19,7 +20,7 @@ async def tell(tokens: TokenSource) -> None:
 
 
 async def trade(tokens: TokenSource, upstox: str) -> None:
-    """Goes on until it is cancelled."""
+    """Goes on until Ctrl-C."""
     while True:
         try:
             token = await tokens.current()
@@ -40,4 +41,5 @@ async def main(api: str, upstox: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "https://api.upstox.com"))
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(main(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "https://api.upstox.com"))

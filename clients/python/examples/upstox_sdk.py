@@ -3,6 +3,7 @@
 python examples/upstox_sdk.py PRIMARY [UPSTOX]
 """
 
+import contextlib
 import sys
 import time
 from typing import Any
@@ -49,4 +50,5 @@ def step(tokens: TokenSource, user: Any) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None)
+    with contextlib.suppress(KeyboardInterrupt):
+        main(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None)

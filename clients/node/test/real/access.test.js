@@ -128,10 +128,14 @@ test("reports: alive, newer, dead; and a key that is revoked", async () => {
 });
 
 test("the trading loop of the examples", async () => {
-  const loop = new Running(process.execPath, ["examples/trading-loop.js", "PRIMARY"], {
-    cwd: new URL("../..", import.meta.url),
-    env: { ...process.env, XDG_RUNTIME_DIR: desk.runtimeDir, UPSTOX_URL: upstox.baseUrl },
-  });
+  const loop = new Running(
+    process.execPath,
+    ["examples/trading-loop.mjs", "PRIMARY", upstox.baseUrl],
+    {
+      cwd: new URL("../..", import.meta.url),
+      env: { ...process.env, XDG_RUNTIME_DIR: desk.runtimeDir },
+    },
+  );
   await until("it says why it waits", () => loop.stdout.includes("Run `vega PRIMARY`"));
   await desk.signIn("PRIMARY");
   await until("it trades", () => loop.stdout.includes("generation 3: HTTP 200"));
@@ -140,10 +144,11 @@ test("the trading loop of the examples", async () => {
 });
 
 test("the example with Upstox's SDK", async () => {
-  const program = ["--import", "./testing/no-feed.js", "examples/upstox-sdk.js", "PRIMARY"];
+  const words = ["examples/upstox-sdk.mjs", "PRIMARY", upstox.baseUrl];
+  const program = ["--import", "./testing/no-feed.js", ...words];
   const example = new Running(process.execPath, program, {
     cwd: new URL("../..", import.meta.url),
-    env: { ...process.env, XDG_RUNTIME_DIR: desk.runtimeDir, UPSTOX_URL: upstox.baseUrl },
+    env: { ...process.env, XDG_RUNTIME_DIR: desk.runtimeDir },
   });
   const { user_id } = await upstox.account();
   await until("it trades", () => example.stdout.includes(`trading as ${user_id}`));

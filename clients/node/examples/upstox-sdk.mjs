@@ -1,16 +1,19 @@
 // Upstox's own SDK with the newest token: a request, and market data that goes on through every change of the token.
 //
 //   npm install upstox-js-sdk
-//   node examples/upstox-sdk.js PRIMARY
+//   node upstox-sdk.mjs PRIMARY [UPSTOX]
+//
+// UPSTOX is the SDK's own address of Upstox unless it is given; streamers connect to api.upstox.com in any case.
 import UpstoxClient from "upstox-js-sdk";
 import { Server } from "vega-client";
 import { authenticate, MarketDataStreamerV3 } from "vega-client/upstox";
 
-const server = new Server({ consumer: "upstox-sdk" });
-const source = server.tokens(process.argv[2] ?? "PRIMARY");
-
 const client = UpstoxClient.ApiClient.instance;
-client.basePath = process.env.UPSTOX_URL ?? client.basePath;
+const [, , api = "PRIMARY", upstox = client.basePath] = process.argv;
+const server = new Server({ consumer: "upstox-sdk" });
+const source = server.tokens(api);
+
+client.basePath = upstox;
 authenticate(client, source);
 
 // Once, so that a token is there when the SDK asks for it.

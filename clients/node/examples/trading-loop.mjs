@@ -1,20 +1,22 @@
 // Calls Upstox five times a second with the newest token, and reports a 401. Stop it with Ctrl-C.
 //
-//   node examples/trading-loop.js PRIMARY
+//   node trading-loop.mjs PRIMARY [UPSTOX]
+//
+// UPSTOX is https://api.upstox.com unless it is given.
 import { setTimeout as sleep } from "node:timers/promises";
 import { NoToken, Server } from "vega-client";
 
-const UPSTOX = process.env.UPSTOX_URL ?? "https://api.upstox.com";
+const [, , api = "PRIMARY", upstox = "https://api.upstox.com"] = process.argv;
 const PACE_MS = 200;
 
 const server = new Server({ consumer: "trading-loop" });
-const source = server.tokens(process.argv[2] ?? "PRIMARY");
+const source = server.tokens(api);
 
 for (;;) {
   try {
     // Not one that dies on its way to Upstox.
     const token = await source.current({ minValidMs: 1_000 });
-    const answer = await fetch(`${UPSTOX}/v2/user/profile`, {
+    const answer = await fetch(`${upstox}/v2/user/profile`, {
       headers: { authorization: `Bearer ${token.value}`, accept: "application/json" },
     });
     const body = await answer.text();
