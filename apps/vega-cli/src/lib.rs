@@ -33,8 +33,8 @@ use crate::command_line::usage::CommandLine;
 use crate::command_line::{places, usage};
 use crate::commands::looked_up::may_be_looked_up;
 use crate::commands::{
-    audit, backup, cancel, config, console_link, consumers, cooldown, files, generate, key, looked_up, relocate,
-    restore, resume, revoke, seal, status, token, verify, watch,
+    audit, backup, cancel, config, console_link, consumers, cooldown, files, generate, key, looked_up,
+    relocate, restore, resume, revoke, seal, status, token, verify, watch,
 };
 use crate::exit::Exit;
 use crate::stop::{LEFT_BEHIND, Stop};

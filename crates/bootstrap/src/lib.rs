@@ -30,7 +30,8 @@ pub use vega_persistence::{
     WalState, refuse_if_others_may_change,
 };
 pub use vega_services::{
-    AccessError, FileOverview, Inspection, KnownConsumer, ReportError, ReportedToken, Revocation, RevocationError, Round,
+    AccessError, FileOverview, Inspection, KnownConsumer, ReportError, ReportedToken, Revocation,
+    RevocationError, Round,
 };
 pub use wiring::Vega;
 pub use wiring::degraded_reads::token_without_opening;

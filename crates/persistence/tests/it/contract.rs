@@ -8,8 +8,8 @@ use sqlx::{Connection, SqliteConnection};
 use vega_domain::ids::{AccessKeyId, AttemptId};
 use vega_persistence::{
     DataSource, FileTokenSpool, SpoolingSignInAttempts, SpoolingTokenRepository, SqlAccessRepository,
-    SqlAuditHistory, SqlAuditTrail, SqlConsumers, SqlCooldownRepository, SqlExecutionStateRepository, SqlFileDeliveries,
-    SqlSignInJournal, SqlTokenChanges, SqlTokenRepository,
+    SqlAuditHistory, SqlAuditTrail, SqlConsumers, SqlCooldownRepository, SqlExecutionStateRepository,
+    SqlFileDeliveries, SqlSignInJournal, SqlTokenChanges, SqlTokenRepository,
 };
 use vega_testing::contract::{Installation, Stores};
 use vega_testing::{RecordedEvents, TestClock};
