@@ -14,7 +14,7 @@ use vega_persistence::SqlFileDeliveries;
 use crate::database_fixture::{DatabaseFixture, api, at, entry, open};
 use crate::row_values::{attacker, sql};
 
-fn delivery() -> FileDelivery {
+pub(crate) fn delivery() -> FileDelivery {
     FileDelivery {
         path: "/run/token".into(),
         api: api("PRIMARY"),

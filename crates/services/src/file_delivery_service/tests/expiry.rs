@@ -12,14 +12,15 @@ use crate::test_builders::api;
 
 /// Also what an earlier version put there, while the newest one is refused.
 #[rstest]
-#[case::delivered(0)]
-#[case::the_next_is_refused(9)]
+#[case::delivered("put", 0)]
+#[case::the_next_is_not_put("put", 9)]
+#[case::the_next_is_refused("prepare", 9)]
 #[tokio::test(start_paused = true)]
-async fn a_dead_token_is_in_no_file_that_is_vegas(#[case] refusals: usize) {
+async fn a_dead_token_is_in_no_file_that_is_vegas(#[case] deed: &'static str, #[case] refusals: usize) {
     let fixture = Fixture::new(OnExpiry::Remove);
     fixture.publish(1);
     fixture.runs_for(A_MOMENT).await;
-    fixture.disk.fails("put", refusals, DeliveryProblem::WriteFailed);
+    fixture.disk.fails(deed, refusals, DeliveryProblem::WriteFailed);
     fixture.publish(2);
     fixture.runs_for(A_MOMENT).await;
     fixture.publish(3);
