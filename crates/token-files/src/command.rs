@@ -115,13 +115,7 @@ async fn listen(mut output: impl AsyncRead + Unpin, heard: Arc<Mutex<Vec<u8>>>) 
 
 /// The end of what was said, behind ": ", on one line and without the token.
 fn told(heard: &[u8], secret: &str) -> String {
-    // A token may have been cut in two where it begins.
-    let from = if heard.len() < HEARD {
-        0
-    } else {
-        secret.len().min(heard.len())
-    };
-    let text = String::from_utf8_lossy(&heard[from..]);
+    let text = String::from_utf8_lossy(heard);
     let text = without(text.trim(), secret);
     let text = on_one_line(text.trim());
     let length = text.chars().count();
