@@ -4,7 +4,6 @@
 use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::PathBuf;
-use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use chrono::TimeDelta;
@@ -12,6 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rstest::rstest;
 use serde_json::Value;
+use tokio::time::Instant;
 use vega_tests::{Desk, Engine, Server, Upstox, until};
 
 use crate::server_route_permissions::key;
