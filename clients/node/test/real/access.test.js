@@ -99,7 +99,10 @@ test("reports: alive, newer, dead; and a key that is revoked", async () => {
   const second = source.now();
   assert.equal(second.generation, 2);
   assert.equal(await upstox.profileStatus(second.value), 200);
-  await assert.rejects(source.reportRejected(9), { name: "VegaError", code: "bad_request" });
+  await assert.rejects(source.reportRejected(9), {
+    name: "VegaError",
+    code: "unknown_generation",
+  });
 
   // The key first: what is dead cannot show that the key is gone.
   await desk.vega("key", "revoke", "bot");
@@ -127,7 +130,7 @@ test("reports: alive, newer, dead; and a key that is revoked", async () => {
   }
 });
 
-test("the trading loop of the examples", async () => {
+test("the trading loop of the examples", async (t) => {
   const loop = new Running(
     process.execPath,
     ["examples/trading-loop.mjs", "PRIMARY", upstox.baseUrl],
@@ -136,6 +139,7 @@ test("the trading loop of the examples", async () => {
       env: { ...process.env, XDG_RUNTIME_DIR: desk.runtimeDir },
     },
   );
+  t.after(() => loop.stop("SIGKILL"));
   await until("it says why it waits", () => loop.stdout.includes("Run `vega PRIMARY`"));
   await desk.signIn("PRIMARY");
   await until("it trades", () => loop.stdout.includes("generation 3: HTTP 200"));
@@ -143,13 +147,14 @@ test("the trading loop of the examples", async () => {
   assert.equal(loop.stderr, "");
 });
 
-test("the example with Upstox's SDK", async () => {
+test("the example with Upstox's SDK", async (t) => {
   const words = ["examples/upstox-sdk.mjs", "PRIMARY", upstox.baseUrl];
   const program = ["--import", "./testing/no-feed.js", ...words];
   const example = new Running(process.execPath, program, {
     cwd: new URL("../..", import.meta.url),
     env: { ...process.env, XDG_RUNTIME_DIR: desk.runtimeDir },
   });
+  t.after(() => example.stop("SIGKILL"));
   const { user_id } = await upstox.account();
   await until("it trades", () => example.stdout.includes(`trading as ${user_id}`));
   await until("the feed is tried", () => example.stderr.includes("the feed: "));
