@@ -309,6 +309,9 @@ async fn end(server: &Server) {
     let _ = timeout(SHUTDOWN_TIMEOUT, server.tasks.wait()).await;
     let nowhere = Program::Server { url: None };
     let _ = timeout(LAST_WORD, server.vega.maintenance.say_what_is_here(nowhere)).await;
+    if let Ok(Err(error)) = timeout(LAST_WORD, server.vega.consumers.write_last()).await {
+        tracing::warn!(%error, "which programs use tokens is not on record");
+    }
     server.vega.close().await;
 }
 

@@ -16,7 +16,8 @@ const FORGOTTEN_AFTER: TimeDelta = TimeDelta::days(30);
 /// Of the program's part of an identity, in bytes.
 const LONGEST_PROGRAM: usize = 256;
 
-/// Who a consumer is, by what it cannot choose itself: its access key, or what the kernel says of it. A stop binds to this.
+/// Who a consumer is, by what it cannot say of itself: its access key, or what the kernel says of it. A stop binds to this. A user can start a
+/// program under another name; a stop of the user, without a program, is for all of them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ConsumerIdentity {
     /// Whoever shows this access key.
@@ -52,11 +53,29 @@ impl LocalProgram {
         }
     }
 
+    /// Whether it stands for all programs of its user.
+    pub fn is_whole_user(&self) -> bool {
+        self.program.is_none()
+    }
+
     /// The name of its unit or executable, else of its user.
     pub fn name(&self) -> String {
         self.program
             .clone()
             .unwrap_or_else(|| format!("user-{}", self.user))
+    }
+}
+
+impl ConsumerIdentity {
+    /// The identity of all programs of this one's user on its machine, if it is a program.
+    pub fn of_user(&self) -> Option<Self> {
+        match self {
+            Self::Key(_) => None,
+            Self::Program(program) => Some(Self::Program(LocalProgram {
+                program: None,
+                ..program.clone()
+            })),
+        }
     }
 }
 

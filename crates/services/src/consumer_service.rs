@@ -94,15 +94,15 @@ impl ConsumerService {
         if stops.is_empty() {
             return None;
         }
-        stops.get(identity).cloned()
+        let of_user = || stops.get(&identity.of_user()?);
+        stops.get(identity).or_else(of_user).cloned()
     }
 
     /// Every consumer that is known here, by name and API.
     pub fn known(&self) -> Vec<KnownConsumer> {
-        let stops = self.stops.load();
         let mut known = self.uses.all(self.clock.now());
         for consumer in &mut known {
-            consumer.stop = stops.get(&consumer.seen.consumer.identity).cloned();
+            consumer.stop = self.stop_of(&consumer.seen.consumer.identity);
         }
         known.sort_by(|one, other| {
             let key = |known: &KnownConsumer| {
@@ -240,6 +240,21 @@ impl ConsumerService {
                 Err(_) => {}
             }
         }
+    }
+
+    /// Writes down what is not yet, before the database is closed.
+    ///
+    /// # Errors
+    /// The database did not take it; it is lost with this process.
+    pub async fn write_last(&self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let due = self.uses.unwritten(true, now);
+        for rows in due.chunks(ROWS_AT_ONCE) {
+            self.store
+                .record(rows, ConsumerUse::forgotten_before(now))
+                .await?;
+        }
+        Ok(())
     }
 
     /// Writes down who moved, and where `everything` is set, whoever was seen.

@@ -239,6 +239,8 @@ fn examination(
     let examining = tokio::spawn(examine(Arc::clone(ports), token, who.to_owned()));
     let outcome = async { examining.await.unwrap_or(Err(ReportError::BrokenOff)) };
     let outcome = outcome.boxed().shared();
+    // Its answer is there also where nobody waits for it any more.
+    tokio::spawn(outcome.clone());
     let examination = Examination {
         reported,
         began: now,

@@ -4,12 +4,13 @@
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, fchown};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use nix::fcntl::OFlag;
+use nix::unistd::Uid;
 use sha2::{Digest, Sha256};
 use vega_domain::file_delivery::{ContentDigest, DeliveryFailure, DeliveryProblem};
 use vega_domain::ports::{Found, TokenFileWriter};
@@ -49,6 +50,17 @@ impl TokenFileWriter for SystemTokenFileWriter {
     async fn look(&self, path: &Path) -> Found {
         let path = path.to_owned();
         blocking(move || look(&path)).await
+    }
+
+    async fn is_as_named(&self, file: &TokenFile, token: &StoredToken) -> bool {
+        let (file, token, guard) = (file.clone(), token.clone(), self.others_may_change);
+        blocking(move || {
+            let Ok(content) = content::of(&file, &token, guard) else {
+                return true;
+            };
+            look(&file.path) == Found::File(digest(content.as_bytes())) && has_access(&file.path, file.access)
+        })
+        .await
     }
 
     async fn examine(&self, file: &TokenFile) -> Result<(), DeliveryFailure> {
@@ -141,6 +153,16 @@ fn look(path: &Path) -> Found {
         },
         _ => Found::Other,
     }
+}
+
+/// Who may read it is as the row says; what that does not say is Vega's own.
+fn has_access(path: &Path, access: FileAccess) -> bool {
+    let owner = access.owner.unwrap_or_else(|| Uid::effective().as_raw());
+    path.symlink_metadata().is_ok_and(|about| {
+        // A folder may give its files a group of its own.
+        let has_group = access.group.is_none_or(|group| about.gid() == group);
+        about.mode() & 0o7777 == access.mode.bits() && about.uid() == owner && has_group
+    })
 }
 
 fn digest(content: &[u8]) -> ContentDigest {

@@ -229,6 +229,13 @@ fn meant(
             ));
         }
     }
+    // A user, of whom programs may come under any name.
+    if let Ok(ConsumerIdentity::Program(user)) = wanted.parse()
+        && user.is_whole_user()
+    {
+        let name = user.name();
+        return Ok((ConsumerIdentity::Program(user), name));
+    }
     let own_name = |consumer: &&Consumer| {
         let own = consumer.own_name.as_ref();
         own.is_some_and(|own| own.as_str() == wanted)
@@ -367,6 +374,7 @@ mod tests {
         let told: Vec<String> = [
             "python3.11",
             "user:1000/trader",
+            "user:1001",
             "trader",
             "strategy-a",
             "pyton3.11",

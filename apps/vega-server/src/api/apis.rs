@@ -22,6 +22,7 @@ use vega_domain::secret::TokenAnswer;
 use vega_domain::token::StoredToken;
 use vega_services::HotToken;
 
+use crate::api::events::access_ended;
 use crate::auth::principal::Principal;
 use crate::http::error_responses::ErrorResponses;
 use crate::http::extract::QueryParams;
@@ -124,14 +125,16 @@ pub(crate) async fn token(
         let has_it = answer
             .as_ref()
             .is_ok_and(|answer| answer.status() == StatusCode::OK);
-        let came = async {
-            tokio::select! {
-                () = server.stop.cancelled() => false,
-                another = timeout_at(until, changes.changed()) => matches!(another, Ok(Ok(()))),
-            }
-        };
-        if has_it || !came.await {
+        if has_it {
             return answer;
+        }
+        tokio::select! {
+            biased;
+            () = server.stop.cancelled() => return answer,
+            another = timeout_at(until, changes.changed()) => if !matches!(another, Ok(Ok(()))) {
+                return answer;
+            },
+            ended = access_ended(&server, &principal) => return Err(ended),
         }
     }
 }

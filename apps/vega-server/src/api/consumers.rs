@@ -45,7 +45,7 @@ pub(crate) async fn stop(
             .map_err(|error| Problem::new(ProblemCode::WrongBody, format!("{error}.")))?
             .to_string(),
     };
-    let (identity, name) = found(&server, &body.consumer)?;
+    let (identity, name) = found(&server, &body.consumer).await?;
     server.vega.consumers.stop(&identity, &name, &reason).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -60,13 +60,13 @@ pub(crate) async fn open(
     State(server): State<Arc<Server>>,
     Body(body): Body<OpenConsumerBody>,
 ) -> Result<StatusCode, Problem> {
-    let (identity, name) = found(&server, &body.consumer)?;
+    let (identity, name) = found(&server, &body.consumer).await?;
     server.vega.consumers.open(&identity, &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// The consumer of this identity, and what it is called.
-fn found(server: &Server, identity: &str) -> Result<(ConsumerIdentity, String), Problem> {
+async fn found(server: &Server, identity: &str) -> Result<(ConsumerIdentity, String), Problem> {
     let unknown = || {
         let words = "No such consumer was seen. GET /api/v1/consumers lists them; send the `consumer` of one of them.";
         Problem::new(ProblemCode::UnknownConsumer, words)
@@ -77,5 +77,16 @@ fn found(server: &Server, identity: &str) -> Result<(ConsumerIdentity, String), 
     let seen = consumers.known().into_iter();
     let mut seen = seen.filter(|known| known.seen.consumer.identity == identity);
     let name = stopped.or_else(|| Some(seen.next()?.seen.consumer.identity_name));
+    let name = match (name, &identity) {
+        (Some(name), _) => Some(name),
+        // Also a key that was never shown.
+        (None, ConsumerIdentity::Key(id)) => {
+            let keys = server.vega.access.keys().await?;
+            let mut keys = keys.into_iter();
+            keys.find(|key| key.id == *id).map(|key| key.name.to_string())
+        }
+        // And a user, of whom programs may come under any name.
+        (None, ConsumerIdentity::Program(program)) => program.is_whole_user().then(|| program.name()),
+    };
     Ok((identity, name.ok_or_else(unknown)?))
 }

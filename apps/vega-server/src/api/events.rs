@@ -79,12 +79,12 @@ pub(crate) async fn over(server: Arc<Server>, principal: Principal) -> Problem {
         () = server.stop.cancelled() => {
             Problem::new(ProblemCode::Stopping, "The server is being stopped. Connect again in a moment.")
         }
-        why = access_ended(&server, principal) => why,
+        why = access_ended(&server, &principal) => why,
     }
 }
 
-/// Returns when the principal may no longer listen.
-async fn access_ended(server: &Server, principal: Principal) -> Problem {
+/// Returns when the principal may no longer listen, or wait.
+pub(crate) async fn access_ended(server: &Server, principal: &Principal) -> Problem {
     loop {
         tokio::time::sleep(ACCESS_CHECK_INTERVAL).await;
         if let Err(over) = principal.counts(&server.vega).await {

@@ -26,6 +26,10 @@ pub trait TokenFileWriter: Send + Sync {
     /// What is there now.
     async fn look(&self, path: &Path) -> Found;
 
+    /// Whether the file there is what a delivery of this token would put there by the row as it is now, with its mode, owner and group. Changes
+    /// nothing and runs nothing; a template that fails is no word on the file.
+    async fn is_as_named(&self, file: &TokenFile, token: &StoredToken) -> bool;
+
     /// Whether the place, and what is written there, will do: names what a delivery would be refused for. Changes nothing and runs nothing.
     async fn examine(&self, file: &TokenFile) -> Result<(), DeliveryFailure>;
 

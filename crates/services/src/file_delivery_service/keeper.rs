@@ -31,6 +31,8 @@ pub(super) struct Keeper<'p> {
     untold: Vec<AuditEntry>,
     is_recorded: bool,
     is_away_told: bool,
+    /// Whether what was delivered before this start was compared with the row, which may say something else now.
+    is_compared: bool,
 }
 
 /// What `vega.toml` says of the file.
@@ -106,6 +108,7 @@ impl<'p> Keeper<'p> {
             untold: Vec::new(),
             is_recorded: true,
             is_away_told: false,
+            is_compared: false,
         }
     }
 
@@ -198,6 +201,10 @@ impl<'p> Keeper<'p> {
             .delivery
             .as_ref()
             .is_some_and(|delivery| delivery.is_done_with(&served.version));
+        // Once for each start: a disk that does not keep a mode must not have the file written again and again.
+        let is_compared = std::mem::replace(&mut self.is_compared, true);
+        let is_as_named = is_compared || self.ports.writer.is_as_named(file, &served.token).await;
+        let is_in_place = is_in_place && is_as_named;
         if is_in_place && is_done {
             return Ok(());
         }

@@ -44,6 +44,20 @@ async fn each_version_is_delivered_once_over_restarts() {
     assert_eq!(fixture.row().generation, generation(2));
 }
 
+/// A row of `vega.toml` counts from the next start on: also its format, its mode and who may read it.
+#[tokio::test(start_paused = true)]
+async fn a_row_that_says_something_else_has_the_file_written_again_once() {
+    let fixture = Fixture::new(OnExpiry::Remove);
+    fixture.publish(1);
+    fixture.runs_for(A_MOMENT).await;
+    fixture.disk.deeds();
+    fixture.disk.is_named_otherwise.store(true, Ordering::SeqCst);
+    for _ in 0..3 {
+        fixture.runs_for(Duration::from_mins(10)).await;
+    }
+    assert_eq!(fixture.disk.deeds(), REPLACED);
+}
+
 /// A generation comes twice where a database server lost the first one.
 #[tokio::test(start_paused = true)]
 async fn another_token_of_the_same_number_is_another_version() {

@@ -286,6 +286,18 @@ async fn an_examination_goes_on_without_its_caller() {
     assert_eq!(fixture.calls(), 1);
 }
 
+/// The answer of the morning is none for the afternoon, also where nobody was there to hear it.
+#[tokio::test(start_paused = true)]
+async fn an_examination_that_nobody_waited_for_answers_nobody_later() {
+    let answers = vec![alive(), ProfileAnswer::Invalid];
+    let fixture = RejectionFixture::new(vec![stored("PRIMARY", 3)], answers);
+    let gone = tokio::time::timeout(Duration::from_millis(100), fixture.report("PRIMARY", 3)).await;
+    assert!(gone.is_err());
+    tokio::time::sleep(Duration::from_hours(4)).await;
+    let answer = fixture.report("PRIMARY", 3).await.unwrap();
+    assert_eq!((answer.token, fixture.calls()), (ReportedToken::Dead, 2));
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_older_generation_is_newer_without_a_call() {
     let fixture = RejectionFixture::new(vec![stored("PRIMARY", 3)], vec![ProfileAnswer::Invalid]);

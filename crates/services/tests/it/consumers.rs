@@ -238,6 +238,30 @@ async fn a_stop_counts_in_every_process_until_it_is_lifted() {
     );
 }
 
+/// A program can be started under another name; its user cannot be another one.
+#[tokio::test(start_paused = true)]
+async fn a_stop_of_a_user_is_for_all_its_programs() {
+    let fixture = ConsumerFixture::new();
+    let of = |user, program| ConsumerIdentity::Program(LocalProgram::new(user, program, None));
+    fixture
+        .consumers
+        .stop(&of(1_000, None), "user-1000", "")
+        .await
+        .unwrap();
+    for (identity, is_stopped) in [
+        (of(1_000, None), true),
+        (identity(), true),
+        (of(1_000, Some("another")), true),
+        (of(1_001, Some("strategy.service")), false),
+    ] {
+        assert_eq!(
+            fixture.consumers.stop_of(&identity).is_some(),
+            is_stopped,
+            "{identity}"
+        );
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_database_that_is_away_loses_nothing_of_it() {
     let fixture = ConsumerFixture::new();

@@ -123,6 +123,16 @@ async fn the_old_file_is_there_until_the_new_one_is_whole() {
         (digest(secret), Found::File(written))
     );
     assert_eq!(folder.names(), ["token"]);
+    let as_named = async |row: &TokenFile| folder.writer.is_as_named(row, &token).await;
+    assert!(as_named(&file).await);
+    let other_format = TokenFile {
+        format: FileFormat::Env,
+        ..file.clone()
+    };
+    assert!(!as_named(&other_format).await);
+    std::fs::set_permissions(&file.path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(!as_named(&file).await, "others may read it");
+    assert_eq!(text(&file.path), secret, "nothing was changed");
     folder.writer.remove(&file.path).await.unwrap();
     assert_eq!(folder.writer.look(&file.path).await, Found::Nothing);
     folder.writer.remove(&file.path).await.unwrap();

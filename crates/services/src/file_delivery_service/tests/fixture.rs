@@ -31,6 +31,8 @@ pub(super) struct Disk {
     pub(super) draft: Mutex<Option<ContentDigest>>,
     pub(super) deeds: Mutex<Vec<String>>,
     pub(super) failures: Mutex<VecDeque<(&'static str, DeliveryProblem)>>,
+    /// The row says something else now of the file, and a delivery puts that right.
+    pub(super) is_named_otherwise: AtomicBool,
     /// A command that does not end.
     pub(super) hangs: AtomicBool,
 }
@@ -75,6 +77,10 @@ impl TokenFileWriter for Disk {
         self.file.lock().unwrap().map_or(Found::Nothing, Found::File)
     }
 
+    async fn is_as_named(&self, _file: &TokenFile, token: &StoredToken) -> bool {
+        !self.is_named_otherwise.load(Ordering::SeqCst) && *self.file.lock().unwrap() == Some(content(token))
+    }
+
     async fn examine(&self, _file: &TokenFile) -> Result<(), DeliveryFailure> {
         Ok(())
     }
@@ -92,6 +98,7 @@ impl TokenFileWriter for Disk {
     async fn put(&self, _file: &TokenFile) -> Result<(), DeliveryFailure> {
         self.does("put")?;
         *self.file.lock().unwrap() = self.draft.lock().unwrap().take();
+        self.is_named_otherwise.store(false, Ordering::SeqCst);
         Ok(())
     }
 
