@@ -1,4 +1,4 @@
-//! `TokenFileWriter` over the file system: the new file is written beside the old one, made durable, checked, and renamed. Nobody ever
+//! `TokenFileInspector` and `TokenFileWriter` over the file system: the new file is written beside the old one, made durable, checked, and renamed. Nobody ever
 //! reads half a file, and a power failure leaves the old one or the new one.
 
 use std::ffi::OsString;
@@ -13,7 +13,7 @@ use nix::fcntl::OFlag;
 use nix::unistd::Uid;
 use sha2::{Digest, Sha256};
 use vega_domain::file_delivery::{ContentDigest, DeliveryFailure, DeliveryProblem};
-use vega_domain::ports::{Found, TokenFileWriter};
+use vega_domain::ports::{Found, TokenFileInspector, TokenFileWriter};
 use vega_domain::token::StoredToken;
 use vega_domain::token_file::{FileAccess, TokenFile};
 use zeroize::Zeroizing;
@@ -46,7 +46,7 @@ impl SystemTokenFileWriter {
 }
 
 #[async_trait]
-impl TokenFileWriter for SystemTokenFileWriter {
+impl TokenFileInspector for SystemTokenFileWriter {
     async fn look(&self, path: &Path) -> Found {
         let path = path.to_owned();
         blocking(move || look(&path)).await
@@ -73,7 +73,10 @@ impl TokenFileWriter for SystemTokenFileWriter {
         })
         .await
     }
+}
 
+#[async_trait]
+impl TokenFileWriter for SystemTokenFileWriter {
     async fn prepare(&self, file: &TokenFile, token: &StoredToken) -> Result<ContentDigest, DeliveryFailure> {
         let draft = draft_of(&file.path);
         let (row, token_of_it, guard) = (file.clone(), token.clone(), self.others_may_change);

@@ -24,14 +24,16 @@ pub(crate) fn file_deliveries(
     registry: &Arc<HotTokenRegistry>,
     clock: &Arc<dyn Clock>,
 ) -> FileDeliveryService {
+    let files = Arc::new(SystemTokenFileWriter::new(
+        OTHERS_MAY_CHANGE,
+        environment.for_children(),
+    ));
     FileDeliveryService::new(FileDeliveryPorts {
         files: settings.files.clone(),
         registry: Arc::clone(registry),
         deliveries: Arc::new(SqlFileDeliveries::new(data.clone())),
-        writer: Arc::new(SystemTokenFileWriter::new(
-            OTHERS_MAY_CHANGE,
-            environment.for_children(),
-        )),
+        inspector: files.clone(),
+        writer: files,
         follow_ups: Arc::new(SystemFollowUpRunner::new(
             OTHERS_MAY_CHANGE,
             environment.for_children(),

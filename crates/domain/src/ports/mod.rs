@@ -62,7 +62,7 @@ pub use sign_in_requirements::{BrowserWindow, SignInRequirements, Unmet};
 pub use store_error::{StorageCause, StorageKind, StoreError};
 pub use token_changes::TokenChanges;
 pub use token_exchange::{ExchangeError, TokenAnswer, TokenExchange};
-pub use token_file_writer::{Found, TokenFileWriter};
+pub use token_file_writer::{Found, TokenFileInspector, TokenFileWriter};
 pub use token_repository::{
     LoadedToken, RecordedCheck, TokenCheck, UnreadableToken, UpstoxTokenRepository, entry_for_unchanged,
 };
@@ -80,6 +80,6 @@ pub use self::{
     run_history::MockRunHistory, session_logout::MockSessionLogout, sign_in::MockOtpPermit,
     sign_in::MockSignIn, sign_in::MockSignInSession, sign_in_attempts::MockSignInAttempts,
     token_changes::MockTokenChanges, token_exchange::MockTokenExchange,
-    token_file_writer::MockTokenFileWriter, token_repository::MockUpstoxTokenRepository,
-    token_spool::MockTokenSpool,
+    token_file_writer::MockTokenFileInspector, token_file_writer::MockTokenFileWriter,
+    token_repository::MockUpstoxTokenRepository, token_spool::MockTokenSpool,
 };

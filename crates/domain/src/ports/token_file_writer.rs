@@ -1,4 +1,4 @@
-//! Port: the files themselves.
+//! Ports: the files themselves, as they are, and as they are to be.
 
 use std::path::Path;
 
@@ -19,20 +19,25 @@ pub enum Found {
     Other,
 }
 
+/// Looks at files with tokens. Changes nothing and runs nothing.
+#[cfg_attr(feature = "mock", mockall::automock)]
+#[async_trait]
+pub trait TokenFileInspector: Send + Sync {
+    /// What is there now.
+    async fn look(&self, path: &Path) -> Found;
+
+    /// Whether the file there is what a delivery of this token would put there by the row as it is now, with its mode, owner and group. A
+    /// template that fails is no word on the file.
+    async fn is_as_named(&self, file: &TokenFile, token: &StoredToken) -> bool;
+
+    /// Whether the place, and what is written there, will do: names what a delivery would be refused for.
+    async fn examine(&self, file: &TokenFile) -> Result<(), DeliveryFailure>;
+}
+
 /// Writes files with tokens.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait TokenFileWriter: Send + Sync {
-    /// What is there now.
-    async fn look(&self, path: &Path) -> Found;
-
-    /// Whether the file there is what a delivery of this token would put there by the row as it is now, with its mode, owner and group. Changes
-    /// nothing and runs nothing; a template that fails is no word on the file.
-    async fn is_as_named(&self, file: &TokenFile, token: &StoredToken) -> bool;
-
-    /// Whether the place, and what is written there, will do: names what a delivery would be refused for. Changes nothing and runs nothing.
-    async fn examine(&self, file: &TokenFile) -> Result<(), DeliveryFailure>;
-
     /// Writes the new file beside the old one, and has it checked. The old one stays. Where this fails nothing is left of the new one.
     async fn prepare(&self, file: &TokenFile, token: &StoredToken) -> Result<ContentDigest, DeliveryFailure>;
 

@@ -190,7 +190,7 @@ impl<'p> Keeper<'p> {
 
     /// Puts the version that programs get into the file, and does what follows.
     async fn deliver(&mut self, file: &TokenFile, served: &Served) -> Result<(), Obstacle> {
-        let found = self.ports.writer.look(&file.path).await;
+        let found = self.ports.inspector.look(&file.path).await;
         let is_in_place = self.delivery.as_ref().is_some_and(|delivery| {
             let holds = |written| found == Found::File(written);
             delivery.version == served.version
@@ -203,7 +203,7 @@ impl<'p> Keeper<'p> {
             .is_some_and(|delivery| delivery.is_done_with(&served.version));
         // Once for each start: a disk that does not keep a mode must not have the file written again and again.
         let is_compared = std::mem::replace(&mut self.is_compared, true);
-        let is_as_named = is_compared || self.ports.writer.is_as_named(file, &served.token).await;
+        let is_as_named = is_compared || self.ports.inspector.is_as_named(file, &served.token).await;
         let is_in_place = is_in_place && is_as_named;
         if is_in_place && is_done {
             return Ok(());
@@ -310,7 +310,7 @@ impl<'p> Keeper<'p> {
     /// Removes the file if it is Vega's. Returns what became of it.
     async fn remove(&self) -> Result<&'static str, DeliveryFailure> {
         let (writer, path) = (&self.ports.writer, self.path());
-        let found = writer.look(path).await;
+        let found = self.ports.inspector.look(path).await;
         if self.own(found).is_some() {
             writer.remove(path).await?;
             return Ok("it was removed");
@@ -351,7 +351,7 @@ impl<'p> Keeper<'p> {
             && !self.delivery.as_ref().is_some_and(is_of_now)
         {
             // Not even begun: what is there was there before.
-            let found = self.ports.writer.look(&file.path).await;
+            let found = self.ports.inspector.look(&file.path).await;
             self.delivery = Some(FileDelivery {
                 held: self.own(found),
                 ..self.pending(file, served)

@@ -58,7 +58,7 @@ pub(super) async fn overview(
             .read(&file.api, |hot| (version_of(hot), hot.token().generation));
         let version = served.as_ref().map(|(version, _)| version);
         let obstacle = match inspection {
-            Inspection::OfPlaces => ports.writer.examine(file).await.err(),
+            Inspection::OfPlaces => ports.inspector.examine(file).await.err(),
             Inspection::OfRecords => None,
         };
         files.push(FileOverview {

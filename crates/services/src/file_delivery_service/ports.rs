@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use vega_domain::ports::{Clock, FileDeliveries, FollowUpRunner, TokenFileWriter};
+use vega_domain::ports::{Clock, FileDeliveries, FollowUpRunner, TokenFileInspector, TokenFileWriter};
 use vega_domain::token_file::TokenFile;
 
 use crate::hot_token_registry::HotTokenRegistry;
@@ -16,7 +16,9 @@ pub struct FileDeliveryPorts {
     pub registry: Arc<HotTokenRegistry>,
     /// What is on record.
     pub deliveries: Arc<dyn FileDeliveries>,
-    /// The files themselves.
+    /// The files as they are.
+    pub inspector: Arc<dyn TokenFileInspector>,
+    /// Changes them.
     pub writer: Arc<dyn TokenFileWriter>,
     /// What tells programs of them.
     pub follow_ups: Arc<dyn FollowUpRunner>,

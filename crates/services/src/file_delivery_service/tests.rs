@@ -12,7 +12,7 @@ use vega_domain::audit::AuditKind;
 use vega_domain::file_delivery::{
     ContentDigest, DeliveryFailure, DeliveryProblem, DeliveryState, FileStanding,
 };
-use vega_domain::ports::{FileDeliveries, MockFileDeliveries, MockTokenFileWriter};
+use vega_domain::ports::{FileDeliveries, MockFileDeliveries, MockTokenFileInspector};
 use vega_domain::secret::AccessToken;
 use vega_domain::token::StoredToken;
 use vega_domain::token_file::OnExpiry;
@@ -298,15 +298,15 @@ async fn one_round_tries_once_and_counts_what_is_behind() {
 #[tokio::test]
 async fn an_overview_looks_at_places_only_where_it_is_asked_to() {
     let fixture = Fixture::new(OnExpiry::Remove);
-    let mut writer = MockTokenFileWriter::new();
-    writer.expect_examine().times(1).returning(|_| {
+    let mut inspector = MockTokenFileInspector::new();
+    inspector.expect_examine().times(1).returning(|_| {
         Err(DeliveryFailure::new(
             DeliveryProblem::FolderUnfit,
             "it is open to others",
         ))
     });
     let service = FileDeliveryService::new(FileDeliveryPorts {
-        writer: Arc::new(writer),
+        inspector: Arc::new(inspector),
         ..fixture.ports.clone()
     });
     let records = service.overview(Inspection::OfRecords).await.unwrap();

@@ -13,7 +13,7 @@ use rstest::rstest;
 use sha2::{Digest, Sha256};
 use vega_domain::file_delivery::{ContentDigest, DeliveryFailure, DeliveryProblem};
 use vega_domain::ids::AttemptId;
-use vega_domain::ports::{FollowUpRunner, Found, TokenFileWriter};
+use vega_domain::ports::{FollowUpRunner, Found, TokenFileInspector, TokenFileWriter};
 use vega_domain::token::StoredToken;
 use vega_domain::token_file::{
     CommandWords, FileAccess, FileFormat, FileMode, FollowUp, FollowUpSignal, OnExpiry, TokenFile,

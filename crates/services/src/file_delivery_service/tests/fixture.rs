@@ -13,7 +13,7 @@ use vega_domain::file_delivery::{
     ContentDigest, DeliveryFailure, DeliveryProblem, FileDelivery, FileStanding,
 };
 use vega_domain::ids::Generation;
-use vega_domain::ports::{FollowUpRunner, Found, TokenFileWriter};
+use vega_domain::ports::{FollowUpRunner, Found, TokenFileInspector, TokenFileWriter};
 use vega_domain::token::StoredToken;
 use vega_domain::token_file::{FileAccess, FileFormat, FileMode, OnExpiry, TokenFile};
 use vega_testing::MemoryStore;
@@ -72,7 +72,7 @@ pub(super) fn content(token: &StoredToken) -> ContentDigest {
 }
 
 #[async_trait]
-impl TokenFileWriter for Disk {
+impl TokenFileInspector for Disk {
     async fn look(&self, _path: &Path) -> Found {
         self.file.lock().unwrap().map_or(Found::Nothing, Found::File)
     }
@@ -84,7 +84,10 @@ impl TokenFileWriter for Disk {
     async fn examine(&self, _file: &TokenFile) -> Result<(), DeliveryFailure> {
         Ok(())
     }
+}
 
+#[async_trait]
+impl TokenFileWriter for Disk {
     async fn prepare(
         &self,
         _file: &TokenFile,
@@ -159,6 +162,7 @@ impl Fixture {
                 files: vec![file(on_expiry)],
                 registry: Arc::new(HotTokenRegistry::new(clock.clone())),
                 deliveries: store.clone(),
+                inspector: disk.clone(),
                 writer: disk.clone(),
                 follow_ups: disk.clone(),
                 clock,
