@@ -47,7 +47,9 @@ use vega_bootstrap::{
     careful_process, left_alone, log_to_stderr,
 };
 use vega_domain::ports::Clock;
-use vega_listening::{Answers, ConnectionSlots, Door, ServerTls, TlsError, allow_many_files, serve_at};
+use vega_listening::{
+    Answers, ConnectionSlots, Door, Limits, ServerTls, TlsError, allow_many_files, serve_at,
+};
 
 use crate::http::allowed_hosts::AllowedHosts;
 use crate::http::listening::{self, CannotListen, Refused};
@@ -224,7 +226,7 @@ async fn serve(doors: Vec<Door>, answers: Answers, has_started: &CancellationTok
         tracing::warn!("until the database is there, requests are answered with 503");
     }
     // Programs of this machine take no places from those of the network, nor these from them.
-    let [network, local] = [ConnectionSlots::default(), ConnectionSlots::default()];
+    let [network, local] = [(); 2].map(|()| ConnectionSlots::new(Limits::of_many()));
     let doors = doors.into_iter().map(|door| {
         let slots = match &door {
             Door::Network(..) => &network,

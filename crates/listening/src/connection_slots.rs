@@ -25,20 +25,28 @@ pub struct Limits {
 impl Default for Limits {
     /// Together far below the files that this process may have open: of 1,024 of them 384 are slots.
     fn default() -> Self {
-        Self::within(files_allowed())
+        Self::within(files_allowed(), 128, 256)
     }
 }
 
 impl Limits {
-    /// Where a process may have so many files open.
-    fn within(files: u64) -> Self {
+    /// Of a server that programs of a whole desk stay connected with, and come back to in one moment.
+    pub fn of_many() -> Self {
+        Self::of_many_within(files_allowed())
+    }
+
+    fn of_many_within(files: u64) -> Self {
+        Self::within(files, 2_048, 8_192)
+    }
+
+    /// Where a process may have so many files open, and no more than so many.
+    fn within(files: u64, strangers: u64, known: u64) -> Self {
         let slots = |part: u64, fewest: u64, most: u64| {
             usize::try_from((files / part).clamp(fewest, most)).unwrap_or_default()
         };
         Self {
-            // An honest one is known, or answered, in a moment; but a desk of programs may come back in one moment.
-            strangers: slots(8, 8, 2_048),
-            known: slots(4, 16, 8_192),
+            strangers: slots(8, 8, strangers),
+            known: slots(4, 16, known),
         }
     }
 }
@@ -322,16 +330,18 @@ mod tests {
 
     #[test]
     fn places_leave_files_for_everything_else() {
-        for (files, strangers, known) in [
-            (1_048_576, 2_048, 8_192),
-            (32_768, 2_048, 8_192),
-            (4_096, 512, 1_024),
-            (1_024, 128, 256),
-            (256, 32, 64),
-            (64, 8, 16),
-            (0, 8, 16),
+        for (files, few, many) in [
+            (1_048_576, (128, 256), (2_048, 8_192)),
+            (32_768, (128, 256), (2_048, 8_192)),
+            (4_096, (128, 256), (512, 1_024)),
+            (1_024, (128, 256), (128, 256)),
+            (256, (32, 64), (32, 64)),
+            (64, (8, 16), (8, 16)),
+            (0, (8, 16), (8, 16)),
         ] {
-            assert_eq!(Limits::within(files), Limits { strangers, known }, "{files}");
+            let pair = |limits: Limits| (limits.strangers, limits.known);
+            assert_eq!(pair(Limits::within(files, 128, 256)), few, "{files}");
+            assert_eq!(pair(Limits::of_many_within(files)), many, "{files}");
         }
     }
 

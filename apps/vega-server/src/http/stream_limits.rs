@@ -61,7 +61,7 @@ impl StreamLimits {
 
     /// For streams of one token.
     pub(crate) fn of_tokens() -> Self {
-        Self::of_tokens_within(Limits::default())
+        Self::of_tokens_within(Limits::of_many())
     }
 
     /// All kinds together are fewer than the connections of callers that are known, at the socket and over the network, so that there is always
