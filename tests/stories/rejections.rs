@@ -1,9 +1,12 @@
 //! Programs say that Upstox refuses their token. One question to Upstox answers all of them; what is dead is out of every
 //! reader, and what is refused for another cause, or by one call alone, stays.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 use vega_tests::{Answer, Caller, Desk, Request, Server, Upstox, until};
 
 use crate::server_route_permissions::key;
@@ -61,13 +64,23 @@ async fn a_thousand_reports_are_one_question_and_a_dead_token_is_gone() -> Resul
         400
     );
 
-    tokio::time::sleep(std::time::Duration::from_secs(6)).await;
+    sleep(Duration::from_secs(6)).await;
     upstox.revoke_tokens().await?;
     // Younger than a minute: Upstox is asked six times over 20 s before the token is called dead.
     let mut reports = JoinSet::new();
-    for _ in 0..1_000 {
+    for number in 0..1_000 {
         let (server, program, generation) = (server.clone(), program.clone(), generation.clone());
-        reports.spawn(async move { report(&server, &program, &json!({ "generation": generation })).await });
+        reports.spawn(async move {
+            // They come within a second, and whoever is too slow to say anything on a busy machine calls again.
+            sleep(Duration::from_millis(number)).await;
+            let body = json!({ "generation": generation });
+            for _ in 0..4 {
+                if let Ok(answer) = report(&server, &program, &body).await {
+                    return Ok(answer);
+                }
+            }
+            report(&server, &program, &body).await
+        });
     }
     while let Some(answer) = reports.join_next().await {
         let answer = answer??;
