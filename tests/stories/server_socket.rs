@@ -226,6 +226,10 @@ async fn other_users_get_what_a_rule_grants_whatever_they_send() -> Result<()> {
             assert_eq!(told["code"], "not_allowed");
             let words = told["detail"].as_str().unwrap_or_default();
             assert!(
+                words.contains(&format!("user = {STRANGER}")),
+                "as the rule is written: {text}"
+            );
+            assert!(
                 words.starts_with(&format!("No rule lets user {STRANGER} in")),
                 "{text}"
             );

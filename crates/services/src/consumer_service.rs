@@ -156,11 +156,16 @@ impl ConsumerService {
         Ok(is_new)
     }
 
-    /// Opens it again. Returns whether it was stopped.
+    /// Opens it again, by lifting the stop that is in force for it: that of its whole user, if so. Returns whether it was stopped.
     ///
     /// # Errors
     /// It could not be stored; nothing changed then.
     pub async fn open(&self, identity: &ConsumerIdentity, name: &str) -> Result<bool, StoreError> {
+        let stop = self.stop_of(identity);
+        let (identity, name) = match &stop {
+            Some(stop) => (&stop.identity, &*stop.name),
+            None => (identity, name),
+        };
         let words = format!("{name} ({identity})");
         let audit = AuditEntry::new(self.clock.now(), AuditKind::ConsumerOpened, words);
         let _alone = self.changing.lock().await;
@@ -247,14 +252,7 @@ impl ConsumerService {
     /// # Errors
     /// The database did not take it; it is lost with this process.
     pub async fn write_last(&self) -> Result<(), StoreError> {
-        let now = self.clock.now();
-        let due = self.uses.unwritten(true, now);
-        for rows in due.chunks(ROWS_AT_ONCE) {
-            self.store
-                .record(rows, ConsumerUse::forgotten_before(now))
-                .await?;
-        }
-        Ok(())
+        self.write(true).await
     }
 
     /// Writes down who moved, and where `everything` is set, whoever was seen.

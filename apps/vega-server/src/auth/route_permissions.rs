@@ -32,9 +32,7 @@ impl Access {
             (Self::Restricted { console, .. }, Principal::Console(..)) => console,
         }
     }
-}
 
-impl Access {
     /// The scopes of which one lets a key in, as `vega key add` takes them.
     pub(crate) fn scopes(self, api: Option<&ApiName>) -> Vec<String> {
         let Self::Restricted { keys, .. } = self else {

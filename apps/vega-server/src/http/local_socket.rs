@@ -91,7 +91,7 @@ fn admits(section: &SocketSection, refused: Arc<Refused>) -> Admits {
         }
         refused.add(format!("no rule lets user {} in at the socket", caller.uid));
         let words = format!(
-            "No rule lets user {uid} in at this socket. A rule in vega.toml does: [[socket]], with uid = {uid} and scopes. Or use an \
+            "No rule lets user {uid} in at this socket. A rule in vega.toml does: [[socket]], with user = {uid} and scopes. Or use an \
              access key, over HTTP.",
             uid = caller.uid
         );

@@ -260,6 +260,10 @@ async fn a_stop_of_a_user_is_for_all_its_programs() {
             "{identity}"
         );
     }
+    // Whoever opens one of them, as the console does it, lifts what stops it.
+    let opened = fixture.consumers.open(&identity(), "strategy.service").await;
+    assert!(opened.unwrap());
+    assert!(fixture.consumers.stop_of(&identity()).is_none());
 }
 
 #[tokio::test(start_paused = true)]
