@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use vega_bootstrap::{Environment, PortDecorator, Settings, StartError, Vega, database_is_reached};
 use vega_domain::event::Event;
-use vega_domain::ports::EventSink;
+use vega_domain::ports::{EventSink, StoreError};
 use vega_listening::ServerTls;
 
 use crate::http::allowed_hosts::AllowedHosts;
@@ -55,7 +55,7 @@ impl Start<'_> {
         if let Some(mistrust) = &mistrust {
             tracing::error!("{mistrust}");
         }
-        let machine = name_of_this_machine(&vega).await;
+        let machine = name_of_this_machine(&vega).await?;
         let mut server = Server::new(
             vega,
             prompts,
@@ -77,16 +77,14 @@ impl Start<'_> {
     }
 }
 
-/// Where several share the database. A name that is not read only makes programs of several machines look alike.
-async fn name_of_this_machine(vega: &Vega) -> Option<String> {
+/// Where several share the database. Without it a stop of one of this machine's programs would not be found.
+async fn name_of_this_machine(vega: &Vega) -> Result<Option<String>, StoreError> {
     if !vega.settings.database_url.starts_with("postgres") {
-        return None;
+        return Ok(None);
     }
-    let machines = vega.maintenance.machines().await.unwrap_or_default();
-    machines
-        .into_iter()
-        .find(|machine| machine.is_this_one)
-        .map(|machine| machine.name)
+    let mut machines = vega.maintenance.machines().await?.into_iter();
+    let this_one = machines.find(|machine| machine.is_this_one);
+    Ok(this_one.map(|machine| machine.name))
 }
 
 /// Event streams and metrics subscribe to the event hub; no other sink is needed.
