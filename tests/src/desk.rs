@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 use chrono::TimeDelta;
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 use upstox_simulator::SeedAccount;
 
@@ -215,6 +216,18 @@ impl Desk {
         let mut command = Command::new(self.binaries.program("vega")?);
         command.args(arguments).stdin(Stdio::null());
         self.spawn(command)
+    }
+
+    /// Runs `vega` to its end with this text piped in.
+    pub async fn vega_with_input(&self, arguments: &[&str], input: &str) -> Result<Ran> {
+        let mut command = Command::new(self.binaries.program("vega")?);
+        command.args(arguments).stdin(Stdio::piped());
+        let mut vega = self.spawn(command)?;
+        let mut stdin = vega.stdin.take().context("an input")?;
+        // A command that reads none of it may have ended before.
+        let _ = stdin.write_all(input.as_bytes()).await;
+        drop(stdin);
+        Ran::to_its_end(vega).await
     }
 
     /// Starts `vega` in a terminal of its own; what is written to its input is typed there.

@@ -71,6 +71,20 @@ impl Upstox {
         self.post("/_sim/accounts/default/revoke_tokens", json!({})).await
     }
 
+    /// A token as Upstox's page for developers makes it by its button "Generate", which ends the app's earlier one.
+    pub async fn generated_token(&self, app: &str) -> Result<String> {
+        let made = self.asked(&format!("/_sim/apps/{app}/generate_token")).await?;
+        Ok(made["access_token"].as_str().context("a token")?.to_owned())
+    }
+
+    /// The analytics token of this account, as that page makes it. It ends the earlier one.
+    pub async fn analytics_token(&self, account: &str) -> Result<String> {
+        let made = self
+            .asked(&format!("/_sim/accounts/{account}/analytics_token"))
+            .await?;
+        Ok(made["access_token"].as_str().context("a token")?.to_owned())
+    }
+
     /// Where the first app sends browsers back to.
     pub fn redirect_uri(&self) -> &str {
         &self.seed.accounts[0].apps[0].redirect_uri
@@ -281,6 +295,17 @@ impl Upstox {
     async fn post(&self, path: &str, body: Value) -> Result<()> {
         let (http, url) = (self.http.clone(), self.url(path));
         blocking(move || accepted(http.post(url).send_json(body)?)).await
+    }
+
+    /// What it answers to a POST without a body.
+    async fn asked(&self, path: &str) -> Result<Value> {
+        let (http, url) = (self.http.clone(), self.url(path));
+        blocking(move || {
+            let mut answer = http.post(url).send_empty()?;
+            anyhow::ensure!(answer.status().is_success(), "{answer:?}");
+            Ok(answer.body_mut().read_json()?)
+        })
+        .await
     }
 
     fn url(&self, path: &str) -> String {

@@ -159,6 +159,11 @@ async fn a_stopped_key_gets_nothing_under_any_name_until_it_is_opened() -> Resul
     ensure!(answer.text.contains("too many orders"), "{answer:?}");
     events.until("event: end").await?;
     events.until("consumer_stopped").await?;
+    // Nothing of the database is wrong with it.
+    let ready = server.send(&Request::to(&server, "GET", "/readyz")).await?;
+    assert_eq!(ready.status, 200, "{ready:?}");
+    let status = desk.vega(&["status"]).await?;
+    assert_eq!((status.code, &*status.stderr), (Some(3), ""), "{status:?}");
     // Through a restart.
     server.stop().await?;
     let server = Server::start(&desk).await?;

@@ -1,6 +1,8 @@
 //! Whole-system stories, told as an operator would.
 
+mod adopted;
 mod all_valid;
+mod analytics;
 mod around_0330;
 mod audit;
 mod back_and_forward;

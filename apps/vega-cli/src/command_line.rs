@@ -5,4 +5,5 @@ pub(crate) mod places;
 pub(crate) mod program_arguments;
 pub(crate) mod since;
 pub(crate) mod suggestion;
+pub(crate) mod token_arguments;
 pub(crate) mod usage;

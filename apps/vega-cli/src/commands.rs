@@ -1,5 +1,6 @@
 //! One file for each command: passes what was asked to the application, and shows what came of it.
 
+pub(crate) mod adopt;
 pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod cancel;

@@ -33,7 +33,7 @@ use crate::command_line::usage::CommandLine;
 use crate::command_line::{places, usage};
 use crate::commands::looked_up::may_be_looked_up;
 use crate::commands::{
-    audit, backup, cancel, config, console_link, consumers, cooldown, files, generate, key, looked_up,
+    adopt, audit, backup, cancel, config, console_link, consumers, cooldown, files, generate, key, looked_up,
     relocate, restore, resume, revoke, seal, status, token, verify, watch,
 };
 use crate::exit::Exit;
@@ -242,6 +242,7 @@ async fn command(
         Command::Audit(wanted) => audit::run(vega, &wanted).await,
         Command::Seal(wanted) => seal::run(vega, &wanted).await,
         Command::Backup(wanted) => backup::run(vega, &wanted).await,
+        Command::Adopt(wanted) => adopt::run(vega, terminal, &wanted).await,
         Command::Revoke(wanted) => revoke::run(vega, terminal, &wanted).await,
         Command::Key(wanted) => key::run(vega, &wanted).await,
         Command::Consumers(wanted) => consumers::run(vega, &wanted).await,

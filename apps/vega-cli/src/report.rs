@@ -13,7 +13,7 @@ use vega_domain::expiry::in_ist;
 use vega_domain::overview::Overview;
 use vega_domain::plan_estimate::PlanEstimate;
 
-pub(crate) use self::advice::{advice, closed, signing_in, stopped, with_advice};
+pub(crate) use self::advice::{advice, analytics, closed, signing_in, stopped, with_advice};
 pub(crate) use self::files::{file_problems, files};
 pub(crate) use self::status_table::table;
 pub(crate) use self::verdict::Verdict;
@@ -209,6 +209,7 @@ mod tests {
             let overview = Overview {
                 configured: 3,
                 statuses: three().to_vec(),
+                analytics: Vec::new(),
                 evidence,
                 closed: vec![stop()],
                 now: stop().since,

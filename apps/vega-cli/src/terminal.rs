@@ -8,21 +8,29 @@ pub(crate) mod progress;
 pub(crate) mod tty;
 
 use std::future::pending;
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Read};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use secrecy::zeroize::Zeroizing;
+use tokio::time::timeout;
 use vega_domain::event::Event;
 use vega_domain::expiry::in_ist;
 use vega_domain::plan::Plan;
 use vega_domain::ports::{Answer, Approver, EventSink, Presenter, Prompter};
 use vega_domain::run::Wait;
-use vega_domain::secret::{RedirectAddress, SecondFactor};
+use vega_domain::secret::{AccessToken, RedirectAddress, SecondFactor};
 use vega_domain::sign_in::{Prompt, SignInLink, WindowTask};
 
+use crate::exit::Exit;
 use crate::report;
 use crate::terminal::countdown::Countdown;
 use crate::terminal::progress::Progress;
+
+/// How long somebody may take to find a token on Upstox's page.
+const TOKEN_WAIT: Duration = Duration::from_mins(10);
+/// In bytes; more is no token.
+const LONGEST_INPUT: usize = 16 * 1024;
 
 /// The operator's terminal, or the lack of one.
 #[derive(Debug)]
@@ -51,6 +59,36 @@ impl Terminal {
             (false, false) => Answer::NobodyToAsk,
             (false, true) => ask_yes(question, false).await,
         }
+    }
+
+    /// Reads a token: hidden, where there is a human to type it, else from what is piped in. What is none is asked for again, or is the
+    /// problem that is returned.
+    pub(crate) async fn token(&self, question: &str) -> io::Result<Result<AccessToken, (Exit, String)>> {
+        let read = |line: &str| AccessToken::read(line).map_err(|problem| problem.to_string());
+        if self.can_ask {
+            let countdown = Countdown::of(TOKEN_WAIT);
+            let asked = tty::read_hidden(question, "token", countdown, tty::Answer::Line, read);
+            return match timeout(TOKEN_WAIT, asked).await {
+                Ok(token) => token.map(Ok),
+                Err(_) => Ok(Err((
+                    Exit::SecondFactorTimeout,
+                    "nothing was typed in time, so nothing was stored".into(),
+                ))),
+            };
+        }
+        if std::io::stdin().is_terminal() {
+            let words = "nobody can be asked here. Pipe the token in: `vega adopt … < FILE`";
+            return Ok(Err((Exit::HumanNeeded, words.into())));
+        }
+        let piped = tokio::task::spawn_blocking(|| {
+            let mut text = Zeroizing::new(String::with_capacity(LONGEST_INPUT));
+            let read = std::io::stdin()
+                .take(LONGEST_INPUT as u64)
+                .read_to_string(&mut text);
+            read.map(|_| text)
+        });
+        let text = piped.await.map_err(io::Error::other)??;
+        Ok(read(&text).map_err(|problem| (Exit::Usage, problem)))
     }
 
     /// Says something while anything else may stand on the screen.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 use vega_domain::clock_reading::ClockReading;
@@ -12,8 +13,9 @@ use vega_domain::no_token::Closed;
 use vega_domain::overview::{OtpAllowances, Overview};
 use vega_domain::sign_in::OtpAllowance;
 use vega_domain::token::{ApiStatus, StoredToken};
+use vega_domain::token_kind::ending_within_days;
 
-use crate::codes::{TokenAnswer, TokenStatus};
+use crate::codes::{TokenAnswer, TokenKind, TokenStatus};
 use crate::database::DatabaseFaultsView;
 use crate::failures::{FailureView, LastFailureView};
 use crate::runs::{Outcome, RunView};
@@ -98,6 +100,44 @@ pub struct AccountView {
     pub cooldown: Option<ClosedView>,
     /// Why it is stopped, if it is; a yes to a plan opens it.
     pub stop: Option<ClosedView>,
+    /// Its analytics token, if Vega has one.
+    pub analytics: Option<AnalyticsView>,
+}
+
+/// How an account's analytics token stands; never the token. It only reads, and lives for a year.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct AnalyticsView {
+    pub status: TokenStatus,
+    /// Whether programs that may have it get it now.
+    pub servable: bool,
+    pub valid_until: Option<String>,
+    pub valid_until_unix: Option<i64>,
+    /// Counts the analytics tokens of this account.
+    pub generation: Option<u32>,
+    /// When Upstox was last asked about it.
+    pub checked_at: Option<String>,
+    pub checked_at_unix: Option<i64>,
+    /// Why Upstox did not say whether it is good when it was last asked, if so.
+    pub check_failure: Option<FailureView>,
+    /// 30, 7 or 1 while it ends within so many days.
+    pub ends_within_days: Option<i64>,
+}
+
+impl AnalyticsView {
+    pub fn of(status: &ApiStatus, now: DateTime<Utc>) -> Self {
+        let ends = status.valid_until.filter(|_| status.servable);
+        Self {
+            status: status.status.into(),
+            servable: status.servable,
+            valid_until: status.valid_until.map(rfc3339_ist),
+            valid_until_unix: status.valid_until.map(|at| at.timestamp()),
+            generation: status.generation.map(Generation::get),
+            checked_at: status.last_check.map(|check| rfc3339_ist(check.at)),
+            checked_at_unix: status.last_check.map(|check| check.at.timestamp()),
+            check_failure: status.check_failure().as_ref().map(FailureView::from),
+            ends_within_days: ends.and_then(|end| ending_within_days(end, now)),
+        }
+    }
 }
 
 /// Why an account is closed.
@@ -137,7 +177,11 @@ impl AccountView {
         let each = allowances.of.iter();
         each.map(|(account, allowance)| {
             let closed = overview.closed(account);
-            Self::of(account, closed, allowance, allowances.budget, &overview.now)
+            let analytics = overview.analytics(account);
+            Self {
+                analytics: analytics.map(|status| AnalyticsView::of(status, overview.now.at)),
+                ..Self::of(account, closed, allowance, allowances.budget, &overview.now)
+            }
         })
         .collect()
     }
@@ -165,6 +209,7 @@ impl AccountView {
             retry_at_unix: retry_at.map(|at| at.timestamp()),
             cooldown: cooldown.map(|closed| ClosedView::of(closed, now)),
             stop: stop.map(|closed| ClosedView::of(closed, now)),
+            analytics: None,
         }
     }
 }
@@ -233,17 +278,21 @@ pub struct TokenView<'t> {
     pub api: &'t str,
     /// The bearer token for Upstox.
     pub access_token: &'t str,
+    /// What it opens: `trade`, or only `read`.
+    pub kind: TokenKind,
     pub generation: u32,
     pub valid_until: String,
     pub valid_until_unix: i64,
 }
 
-impl<'t> From<&'t StoredToken> for TokenView<'t> {
-    fn from(token: &'t StoredToken) -> Self {
+impl<'t> TokenView<'t> {
+    /// A token that a program asked for with the name of this API.
+    pub fn of(api: &'t str, token: &'t StoredToken) -> Self {
         Self {
             v: 1,
-            api: token.api.as_str(),
+            api,
             access_token: token.access_token.expose(),
+            kind: token.kind().into(),
             generation: token.generation.get(),
             valid_until: rfc3339_ist(token.valid_until),
             valid_until_unix: token.valid_until.timestamp(),

@@ -9,7 +9,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
-use vega_domain::{access, account, audit, consumer, failure, file_delivery, outcome_code, plan, run, token};
+use vega_domain::{
+    access, account, audit, consumer, failure, file_delivery, outcome_code, plan, run, token, token_kind,
+};
 
 /// The schema of a string that is one of these codes.
 fn one_of(codes: impl IntoIterator<Item = &'static str>, description: &str) -> RefOr<Schema> {
@@ -111,6 +113,15 @@ listed! {
     file_delivery::DeliveryState
 }
 
+impl<'de> Deserialize<'de> for TokenKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let code = String::deserialize(deserializer)?;
+        token_kind::TokenKind::parse(&code)
+            .map(Self::from)
+            .map_err(D::Error::custom)
+    }
+}
+
 impl<'de> Deserialize<'de> for AuditKind {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let code = String::deserialize(deserializer)?;
@@ -131,6 +142,11 @@ named! {
 named! {
     /// By which way a program gets tokens.
     consumer::AccessPath { Socket, Http, }
+}
+
+named! {
+    /// What a token opens.
+    token_kind::TokenKind { Trade, Read, }
 }
 
 named! {

@@ -29,8 +29,8 @@ mod system;
 mod token_state;
 
 pub use apis::{
-    AccountView, AnsweredTokenView, ApiView, ApisView, ClosedAccountView, ClosedAccountsView, ClosedView,
-    StatusView, TokenView, VerdictView,
+    AccountView, AnalyticsView, AnsweredTokenView, ApiView, ApisView, ClosedAccountView, ClosedAccountsView,
+    ClosedView, StatusView, TokenView, VerdictView,
 };
 pub use audit::{
     AuditFaultView, AuditFile, AuditVerdictView, AuditView, EntryOrder, EntryView, ExportFormat,

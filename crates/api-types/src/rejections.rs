@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::codes::TokenAnswer;
+use crate::codes::{TokenAnswer, TokenKind};
 use crate::failures::FailureView;
 
 /// A token that Upstox refuses.
@@ -13,6 +13,8 @@ pub struct RejectionBody {
     /// Which token: its `generation`, as it came with it.
     #[schema(minimum = 1)]
     pub generation: u32,
+    /// Which kind: its `kind`, as it came with it; `trade` where it is left out.
+    pub kind: Option<TokenKind>,
 }
 
 /// The answer to a report.
@@ -20,12 +22,14 @@ pub struct RejectionBody {
 pub struct RejectionView {
     pub v: u8,
     pub api: String,
+    /// Of which kind the token is.
+    pub kind: TokenKind,
     pub answer: TokenAnswer,
     /// What that means, and what to do next.
     pub detail: String,
     /// The generation that was reported.
     pub generation: u32,
-    /// The API's newest one.
+    /// The newest one of this API and kind.
     pub newest_generation: u32,
     /// When Upstox was last asked about the newest one.
     pub checked_at: Option<String>,

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use vega_domain::expiry::rfc3339_ist;
 use vega_domain::token::StoredToken;
 
+use crate::codes::TokenKind;
 use crate::problems::{ProblemCode, ProblemView};
 
 /// One server-sent event of `/api/v1/apis/{api}/events`. `event` is its name; `data` is what its `data:` line holds, as JSON.
@@ -36,7 +37,9 @@ pub struct TokenStateView {
     pub api: String,
     /// Whether programs get a token now.
     pub servable: bool,
-    /// Which one; counts the tokens of this API.
+    /// What it opens: `trade`, or only `read`.
+    pub kind: Option<TokenKind>,
+    /// Which one; counts the tokens of this API and kind.
     pub generation: Option<u32>,
     /// Tells this token from every other one of the API: the `ETag` of its answer, without the quotes. A generation can come twice,
     /// where a database server lost the first one.
@@ -58,15 +61,16 @@ pub struct TokenStateView {
 }
 
 impl TokenStateView {
-    /// With this token, whose version is `version`.
-    pub fn with(token: &StoredToken, version: &str) -> Self {
+    /// With this token, which a program gets with the name of this API, and whose version is `version`.
+    pub fn with(api: &str, token: &StoredToken, version: &str) -> Self {
         Self {
             servable: true,
+            kind: Some(token.kind().into()),
             generation: Some(token.generation.get()),
             version: Some(version.to_owned()),
             valid_until: Some(rfc3339_ist(token.valid_until)),
             valid_until_unix: Some(token.valid_until.timestamp()),
-            ..Self::without(token.api.as_str(), None)
+            ..Self::without(api, None)
         }
     }
 
@@ -76,6 +80,7 @@ impl TokenStateView {
             v: 1,
             api: api.to_owned(),
             servable: false,
+            kind: None,
             generation: None,
             version: None,
             valid_until: None,

@@ -30,9 +30,10 @@ pub use vega_persistence::{
     WalState, refuse_if_others_may_change,
 };
 pub use vega_services::{
-    AccessError, FileOverview, Inspection, KnownConsumer, ReportError, ReportedToken, Revocation,
-    RevocationError, Round,
+    AccessError, Adopted, AdoptionError, FileOverview, GivenToken, Inspection, KnownConsumer, ReportError,
+    ReportedToken, Revocation, RevocationError, Round,
 };
+pub use vega_upstox::claims_of;
 pub use wiring::Vega;
 pub use wiring::degraded_reads::token_without_opening;
 pub use wiring::maintenance::{Maintenance, RotateKeyError, StorageError};

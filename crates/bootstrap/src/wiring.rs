@@ -28,9 +28,9 @@ use vega_orchestration::{AsyncTokenOrchestrator, CooldownManager, EventHub, Orch
 use vega_own_browser::{CallbackRouter, CodeReceiver, callback_router};
 use vega_persistence::{DataSource, FileTokenSpool, SqlAuditHistory, SqlTokenChanges};
 use vega_services::{
-    AccessService, CappedRefusals, ConsumerService, FileDeliveryService, GenerationPorts, HotTokenRegistry,
-    ProfileVerificationService, RegistryFollower, RegistryScope, RejectionPorts, RejectionService,
-    RevocationPorts, RevocationService, TokenGenerationService,
+    AccessService, AdoptionPorts, AdoptionService, CappedRefusals, ConsumerService, FileDeliveryService,
+    GenerationPorts, HotTokenRegistry, ProfileVerificationService, RegistryFollower, RegistryScope,
+    RejectionPorts, RejectionService, RevocationPorts, RevocationService, TokenGenerationService,
 };
 use vega_upstox::{
     ClientError, DateHeaderClock, HttpClient, LastPriceClient, ProfileVerifier, SessionLogoutClient,
@@ -63,6 +63,8 @@ pub struct Vega {
     pub stored: StoredState,
     /// Handles reports of programs about tokens that Upstox refuses.
     pub rejections: RejectionService,
+    /// Takes tokens that the operator copied from Upstox's own pages.
+    pub adoption: AdoptionService,
     /// Brings tokens to files.
     pub files: FileDeliveryService,
     /// Tokens in memory.
@@ -136,6 +138,7 @@ impl Vega {
         );
         let Stores {
             tokens,
+            adoption,
             attempts,
             otp_ledger,
             codes,
@@ -191,6 +194,15 @@ impl Vega {
             clock: Arc::clone(&clock),
         };
         let stored = StoredState::over(&settings, data.clone(), stored);
+        let adoption = AdoptionService::new(AdoptionPorts {
+            tokens: Arc::clone(&tokens),
+            adoption,
+            profiles: upstox.profiles.clone(),
+            prices: upstox.prices.clone(),
+            registry: Arc::clone(&registry),
+            events: Arc::clone(&events),
+            clock: Arc::clone(&clock),
+        });
         let verification = Arc::new(ProfileVerificationService::new(
             upstox.profiles.clone(),
             upstox.prices,
@@ -273,6 +285,7 @@ impl Vega {
             orchestrator,
             stored,
             rejections,
+            adoption,
             files,
             registry,
             access: Arc::new(access),

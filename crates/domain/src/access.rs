@@ -24,6 +24,8 @@ pub enum Scope {
     Status,
     /// Get the token of this API.
     Token(ApiName),
+    /// Get the analytics token of this API's account.
+    Read(ApiName),
     /// Begin runs, follow and cancel them.
     Runs,
     /// See the settings and the access keys, revoke keys. Nothing else: whoever administers gets no token, and
@@ -32,17 +34,18 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// Reads `status`, `token:PRIMARY`, `runs` or `admin`.
+    /// Reads `status`, `token:PRIMARY`, `read:PRIMARY`, `runs` or `admin`.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         match text {
             "status" => Ok(Self::Status),
             "runs" => Ok(Self::Runs),
             "admin" => Ok(Self::Admin),
-            _ => match text.strip_prefix("token:") {
-                Some(api) => ApiName::new(api).map(Self::Token),
-                None => Err(InvalidValue::new(
+            _ => match text.split_once(':') {
+                Some(("token", api)) => ApiName::new(api).map(Self::Token),
+                Some(("read", api)) => ApiName::new(api).map(Self::Read),
+                _ => Err(InvalidValue::new(
                     "scope",
-                    format!("{text:?} must be status, token:API, runs or admin"),
+                    format!("{text:?} must be status, token:API, read:API, runs or admin"),
                 )),
             },
         }
@@ -69,6 +72,7 @@ impl fmt::Display for Scope {
             Self::Runs => f.pad("runs"),
             Self::Admin => f.pad("admin"),
             Self::Token(api) => f.pad(&format!("token:{api}")),
+            Self::Read(api) => f.pad(&format!("read:{api}")),
         }
     }
 }
@@ -211,6 +215,7 @@ mod tests {
     #[case("runs", Scope::Runs)]
     #[case("admin", Scope::Admin)]
     #[case("token:PRIMARY", token("PRIMARY"))]
+    #[case("read:PRIMARY", Scope::Read(ApiName::new("PRIMARY").unwrap()))]
     fn a_scope_reads_back_from_its_text(#[case] text: &str, #[case] scope: Scope) {
         assert_eq!(Scope::parse(text).unwrap(), scope);
         assert_eq!(scope.to_string(), text);
@@ -223,9 +228,12 @@ mod tests {
     }
 
     #[rstest]
-    #[case("", "scope \"\" must be status, token:API, runs or admin")]
-    #[case("Status", "scope \"Status\" must be status, token:API, runs or admin")]
-    #[case("token", "scope \"token\" must be status, token:API, runs or admin")]
+    #[case("", "scope \"\" must be status, token:API, read:API, runs or admin")]
+    #[case(
+        "Status",
+        "scope \"Status\" must be status, token:API, read:API, runs or admin"
+    )]
+    #[case("token", "scope \"token\" must be status, token:API, read:API, runs or admin")]
     #[case(
         "token:*",
         "API name \"*\" must start with a letter and hold only A-Z, 0-9 and _"
@@ -247,6 +255,7 @@ mod tests {
             Scope::Admin,
             token("PRIMARY"),
             token("WEBSOCKET1"),
+            Scope::Read(ApiName::new("PRIMARY").unwrap()),
         ];
         for granted in &all {
             for needed in &all {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::account::{Account, Api};
 use crate::ids::{AccountId, ApiName};
+use crate::token::StoredToken;
 
 /// Every account, in the order of the configuration, which is the order of signing in. A copy is cheap.
 #[derive(Debug, Clone)]
@@ -30,6 +31,30 @@ impl Accounts {
         let (account, api) = *self.0.places.get(name)?;
         let account = self.0.accounts.get(account)?;
         Some((account, account.apis.get(api)?))
+    }
+
+    /// The account whose analytics token is kept under this name.
+    pub fn of_analytics(&self, name: &ApiName) -> Option<&Account> {
+        if !name.is_of_analytics() {
+            return None;
+        }
+        self.iter()
+            .find(|account| ApiName::of_analytics(&account.id) == *name)
+    }
+
+    /// Whether tokens are kept under this name: that of an API, or of an account's analytics token.
+    pub fn include(&self, name: &ApiName) -> bool {
+        self.find(name).is_some() || self.of_analytics(name).is_some()
+    }
+
+    /// Whether this token is for an app and the person of its account, or for an account, as they are configured now.
+    pub fn fit(&self, token: &StoredToken) -> bool {
+        match self.find(&token.api) {
+            Some((account, api)) => token.fits(account, api),
+            None => self
+                .of_analytics(&token.api)
+                .is_some_and(|account| token.is_analytics_of(account)),
+        }
     }
 
     /// The account of this name.

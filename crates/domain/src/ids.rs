@@ -142,10 +142,33 @@ impl PartialEq for UserId {
 
 impl Eq for UserId {}
 
+/// Stands before the account in the name under which its analytics token is kept. No API that is configured can have it.
+const ANALYTICS: char = '@';
+
 impl ApiName {
     /// Reads what a human or a file gives, in whichever case.
     pub fn read(text: &str) -> Result<Self, InvalidValue> {
         Self::new(reading::tidied(text).to_ascii_uppercase())
+    }
+
+    /// The name under which the analytics token of this account is kept: `@ACCOUNT`. It belongs to no app, and nobody can configure,
+    /// type or call it: `new` refuses it.
+    pub fn of_analytics(account: &AccountId) -> Self {
+        Self(format!("{ANALYTICS}{account}"))
+    }
+
+    /// Reads what Vega has stored: also the name of an analytics token.
+    pub fn stored(text: impl Into<String>) -> Result<Self, InvalidValue> {
+        let text = text.into();
+        match text.strip_prefix(ANALYTICS) {
+            Some(account) => AccountId::new(account).map(|account| Self::of_analytics(&account)),
+            None => Self::new(text),
+        }
+    }
+
+    /// Whether an analytics token is kept under it.
+    pub fn is_of_analytics(&self) -> bool {
+        self.0.starts_with(ANALYTICS)
     }
 }
 
@@ -157,6 +180,11 @@ impl AccountId {
 }
 
 impl ClientId {
+    /// Stands where an app would: an analytics token belongs to an account.
+    pub fn of_no_app() -> Self {
+        Self("-".into())
+    }
+
     /// Reads what a human or a file gives. A refusal does not repeat it: it may be the secret, put in the wrong place.
     pub fn read(text: &str) -> Result<Self, InvalidValue> {
         reading::client_id(text).and_then(Self::new)
@@ -346,6 +374,27 @@ mod tests {
             "PRIMARY",
             "one spelling is stored"
         );
+    }
+
+    /// Whoever types it gets nothing, and it reads back from the database.
+    #[test]
+    fn the_name_of_an_analytics_token_is_no_api() {
+        let account = AccountId::new("default").unwrap();
+        let name = ApiName::of_analytics(&account);
+        assert_eq!(name.as_str(), "@default");
+        assert!(name.is_of_analytics());
+        assert_eq!(ApiName::stored(name.as_str()), Ok(name.clone()));
+        for text in ["@default", "@", "@A B", "@Default"] {
+            assert!(
+                ApiName::new(text).is_err() && ApiName::read(text).is_err(),
+                "{text}"
+            );
+        }
+        for text in ["@", "@A B", "@Default", "A-B"] {
+            assert!(ApiName::stored(text).is_err(), "{text}");
+        }
+        let api = ApiName::stored("PRIMARY").unwrap();
+        assert!(api == ApiName::new("PRIMARY").unwrap() && !api.is_of_analytics());
     }
 
     #[rstest]

@@ -35,6 +35,7 @@ pub mod secret;
 pub mod sign_in;
 pub mod token;
 pub mod token_file;
+pub mod token_kind;
 pub mod visible;
 
 pub use access::{AccessKey, ConsoleLink, ConsoleSession, Scope, SecretHash};
@@ -63,3 +64,4 @@ pub use secret::{
 };
 pub use sign_in::{Notice, OtpBudget, Prompt, PromptKind, Screen};
 pub use token::{ApiStatus, CheckResult, LastCheck, StoredToken, TokenStatus};
+pub use token_kind::{TokenKind, WantedKind};

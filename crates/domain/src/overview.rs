@@ -10,12 +10,24 @@ use crate::cooldown::Cooldown;
 use crate::ids::{AccountId, ApiName};
 use crate::sign_in::OtpAllowance;
 use crate::token::ApiStatus;
+use crate::token_kind::warnings_of;
+
+/// How tokens stand, each in the configuration's order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Statuses {
+    /// Those of APIs.
+    pub apis: Vec<ApiStatus>,
+    /// The analytics tokens of the accounts that have one.
+    pub analytics: Vec<ApiStatus>,
+}
 
 /// How APIs and accounts stand at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overview {
     /// How the tokens stand, of all APIs or of those that are meant.
     pub statuses: Vec<ApiStatus>,
+    /// How the analytics tokens of the accounts stand.
+    pub analytics: Vec<ApiStatus>,
     /// How many APIs are configured.
     pub configured: usize,
     /// The records of their last failures, where some were kept.
@@ -41,11 +53,18 @@ impl Overview {
         self.closed.iter().find(|closed| closed.account == *account)
     }
 
-    /// When the next token or cooldown ends, if one does.
+    /// How the analytics token of this account stands, if it has one.
+    pub fn analytics(&self, account: &AccountId) -> Option<&ApiStatus> {
+        self.analytics.iter().find(|status| status.account == *account)
+    }
+
+    /// When the next token or cooldown ends, or an analytics token begins to be warned of, if one does.
     pub fn next_deadline(&self) -> Option<DateTime<Utc>> {
         let expiries = self.statuses.iter().filter_map(|status| status.valid_until);
         let cooldowns = self.closed.iter().filter_map(|closed| closed.until(&self.now));
-        let ends = expiries.chain(cooldowns);
+        let analytics = self.analytics.iter().filter_map(|status| status.valid_until);
+        let analytics = analytics.flat_map(|end| warnings_of(end).chain([end]));
+        let ends = expiries.chain(cooldowns).chain(analytics);
         ends.filter(|end| *end > self.now.at).min()
     }
 }
@@ -73,6 +92,8 @@ mod tests {
     use crate::failure::{Failure, FailureReason};
     use crate::ids::MobileNumber;
     use crate::token::TokenStatus;
+
+    const DAY: i64 = 86_400;
 
     fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds)
@@ -129,11 +150,31 @@ mod tests {
         let overview = Overview {
             configured: statuses.len(),
             statuses,
+            analytics: Vec::new(),
             evidence: HashMap::new(),
             closed,
             now: ClockReading::by_wall_clock(at(100)),
         };
         assert_eq!(overview.next_deadline(), expected.map(at));
+    }
+
+    /// What is shown of it changes with each of its warnings.
+    #[rstest]
+    #[case::long(40 * DAY, 10 * DAY)]
+    #[case::within_a_month(20 * DAY, 13 * DAY)]
+    #[case::on_its_last_day(DAY / 2, DAY / 2)]
+    fn an_analytics_token_is_looked_at_when_its_warnings_begin(#[case] ends: i64, #[case] next: i64) {
+        let mut analytics = status(100 + ends);
+        analytics.api = ApiName::of_analytics(&account());
+        let overview = Overview {
+            configured: 0,
+            statuses: Vec::new(),
+            analytics: vec![analytics],
+            evidence: HashMap::new(),
+            closed: Vec::new(),
+            now: ClockReading::by_wall_clock(at(100)),
+        };
+        assert_eq!(overview.next_deadline(), Some(at(100 + next)));
     }
 
     #[rstest]

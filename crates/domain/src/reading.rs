@@ -4,8 +4,10 @@
 
 use crate::invalid_value::InvalidValue;
 
+pub(crate) use access_token::access_token;
 pub(crate) use credential::{client_id, client_secret};
 
+mod access_token;
 mod credential;
 mod mobile;
 mod pasted;

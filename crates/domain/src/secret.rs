@@ -68,6 +68,13 @@ impl PartialEq for OAuthState {
 
 impl Eq for OAuthState {}
 
+impl AccessToken {
+    /// Reads what a human copied; the refusal repeats none of it.
+    pub fn read(text: &str) -> Result<Self, InvalidValue> {
+        reading::access_token(text).map(Self::new)
+    }
+}
+
 impl ClientSecret {
     /// Reads what a human or a file gives; the refusal repeats none of it.
     pub fn read(text: &str) -> Result<Self, InvalidValue> {

@@ -9,6 +9,7 @@ use crate::expiry::LAST_SECONDS;
 use crate::failure::{Failure, FailureReason};
 use crate::ids::{AccountId, ApiName, AttemptId, ClientId, Generation, UserId};
 use crate::secret::{AccessToken, ExtendedToken};
+use crate::token_kind::TokenKind;
 
 /// What a token is worth now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -89,11 +90,11 @@ pub struct LastCheck {
 /// The newest token of one API as it is stored.
 #[derive(Debug, Clone)]
 pub struct StoredToken {
-    /// Whose token.
+    /// Whose token; that of an account's analytics token is `ApiName::of_analytics`.
     pub api: ApiName,
     /// The account that signed in for it.
     pub account: AccountId,
-    /// The app it was made for; the token itself does not name it.
+    /// The app it was made for; the token itself does not name it. `ClientId::of_no_app` for an analytics token.
     pub client_id: ClientId,
     /// The person it belongs to, as Upstox answered.
     pub user_id: UserId,
@@ -101,9 +102,9 @@ pub struct StoredToken {
     pub generation: Generation,
     /// The token.
     pub access_token: AccessToken,
-    /// When the exchange was sent.
+    /// When the exchange was sent, or when the operator gave the token to Vega.
     pub issued_at: DateTime<Utc>,
-    /// The first 03:30 IST after it was sent, or the token's own `exp` where that is earlier.
+    /// The first 03:30 IST after that, or the token's own `exp` where that is earlier; of an analytics token its own `exp`, or a year.
     pub valid_until: DateTime<Utc>,
     /// When Upstox first confirmed it.
     pub verified_at: Option<DateTime<Utc>>,
@@ -116,8 +117,25 @@ pub struct StoredToken {
 impl StoredToken {
     /// Whether it was made for this app and for the person of this account, as they are configured now.
     pub fn fits(&self, account: &Account, api: &Api) -> bool {
-        let is_the_persons = account.user_id.as_ref().is_none_or(|user| *user == self.user_id);
-        self.api == api.name && self.client_id == api.client_id && is_the_persons
+        self.api == api.name && self.client_id == api.client_id && self.is_of_person(account)
+    }
+
+    /// Whether it is the analytics token of this account and of its person, as they are configured now.
+    pub fn is_analytics_of(&self, account: &Account) -> bool {
+        self.api == ApiName::of_analytics(&account.id) && self.is_of_person(account)
+    }
+
+    fn is_of_person(&self, account: &Account) -> bool {
+        account.user_id.as_ref().is_none_or(|user| *user == self.user_id)
+    }
+
+    /// What it opens.
+    pub fn kind(&self) -> TokenKind {
+        if self.api.is_of_analytics() {
+            TokenKind::Read
+        } else {
+            TokenKind::Trade
+        }
     }
 
     /// The status at `now`.
@@ -206,6 +224,15 @@ impl StoredToken {
 /// How long a new token may be refused for no other cause than that it is new.
 /// Source: seen at other providers after an issue; Upstox promises nothing.
 const FRESH: TimeDelta = TimeDelta::seconds(60);
+
+/// What a token says of itself, where it is a JWT. Upstox calls it opaque, so each may be missing, and none is proof of anything.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TokenClaims {
+    /// Its `sub`: whose it is.
+    pub user_id: Option<UserId>,
+    /// Its `exp`: when it ends.
+    pub ends_at: Option<DateTime<Utc>>,
+}
 
 /// A token on its way into the database, with the attempt that it ends.
 #[derive(Debug, Clone)]

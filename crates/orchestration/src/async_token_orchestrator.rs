@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 use vega_domain::account::Account;
-use vega_domain::accounts::Accounts;
+use vega_domain::accounts::{Accounts, ApiSelection};
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::check_times::CheckTimes;
 use vega_domain::clock_check::ClockCheck;
@@ -13,6 +13,7 @@ use vega_domain::cooldown::Cooldown;
 use vega_domain::expiry::in_ist;
 use vega_domain::failure::Failure;
 use vega_domain::ids::{ApiName, RunId};
+use vega_domain::overview::Statuses;
 use vega_domain::plan::{self, BrokerAnswers, Decision, NotNow, Plan, Wanted};
 use vega_domain::plan_estimate::{PlanEstimate, Standing};
 use vega_domain::ports::{Answer, Approver, StoreError};
@@ -37,6 +38,8 @@ use crate::upkeep::Upkeep;
 pub struct Verification {
     /// The chosen APIs, in the configuration's order.
     pub statuses: Vec<ApiStatus>,
+    /// How the analytics tokens stand. They call for no sign-in.
+    pub analytics: Vec<ApiStatus>,
     /// What they call for.
     pub decision: Decision,
     /// Whether this computer's clock agrees with Upstox's.
@@ -112,9 +115,18 @@ impl AsyncTokenOrchestrator {
     pub async fn verify(&self, wanted: Wanted<'_>) -> Result<Verification, RunError> {
         let is_chosen = |api: &ApiName| wanted.apis.includes(api);
         let left_over = self.runs.recover().await?;
-        let living = self.validity.living().await?;
+        let (living, mut analytics) = self.validity.all_living().await?;
         let chosen_living = living.into_iter().filter(|token| is_chosen(&token.api)).collect();
-        let (verified, clock) = tokio::join!(self.verification.verify(chosen_living), self.check_clock());
+        if *wanted.apis != ApiSelection::All {
+            analytics.clear();
+        }
+        // Beside each other: nothing that is decided here waits for a token that no sign-in makes.
+        let (verified, analytics, clock) = tokio::join!(
+            self.verification.verify(chosen_living),
+            self.verification.verify(analytics),
+            self.check_clock()
+        );
+        analytics?;
         let checks: Vec<CheckResult> = verified?
             .iter()
             .filter_map(|token| token.last_check.map(|check| check.result))
@@ -124,7 +136,10 @@ impl AsyncTokenOrchestrator {
             time_unanswered: clock.as_ref().err().cloned(),
         };
         let clock = clock.unwrap_or(ClockCheck::NotKnown);
-        let mut statuses = self.validity.statuses().await?;
+        let Statuses {
+            apis: mut statuses,
+            analytics,
+        } = self.validity.all_statuses().await?;
         statuses.retain(|status| is_chosen(&status.api));
         let mut completed = None;
         let decision = match plan::decide(&self.accounts, &statuses, answers, wanted) {
@@ -137,6 +152,7 @@ impl AsyncTokenOrchestrator {
         };
         Ok(Verification {
             statuses,
+            analytics,
             decision,
             clock,
             left_over,

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use vega_domain::accounts::Accounts;
 use vega_domain::clock_reading::ClockReading;
-use vega_domain::overview::{OtpAllowances, Overview};
+use vega_domain::overview::{OtpAllowances, Overview, Statuses};
 use vega_domain::ports::{Clock, OtpLedger, StoreError};
 use vega_domain::sign_in::OtpBudget;
-use vega_domain::token::ApiStatus;
 use vega_services::{EvidenceService, TokenValidityService, otp_allowances};
 
 use crate::cooldown_manager::CooldownManager;
@@ -34,16 +33,17 @@ pub struct OverviewService {
 impl OverviewService {
     /// Of every API.
     pub async fn all(&self) -> Result<Overview, StoreError> {
-        self.of(self.validity.statuses().await?).await
+        self.of(self.validity.all_statuses().await?).await
     }
 
     /// Of the APIs of these statuses.
-    pub async fn of(&self, statuses: Vec<ApiStatus>) -> Result<Overview, StoreError> {
-        let evidence = self.evidence.of(&statuses).await?;
+    pub async fn of(&self, Statuses { apis, analytics }: Statuses) -> Result<Overview, StoreError> {
+        let evidence = self.evidence.of(&apis).await?;
         let closed = self.cooldowns.closed().await?;
         Ok(Overview {
             configured: self.accounts.apis().count(),
-            statuses,
+            statuses: apis,
+            analytics,
             evidence,
             closed,
             now: self.clock.reading(),

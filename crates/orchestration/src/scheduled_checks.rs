@@ -5,9 +5,12 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::time::sleep;
 use vega_domain::check_times::CheckTimes;
 use vega_domain::ports::{Clock, StoreError};
+use vega_domain::token::StoredToken;
+use vega_domain::token_kind::{TokenKind, ending_within_days};
 use vega_services::{ProfileVerificationService, TokenValidityService};
 
 /// A clock that is set, or a computer that wakes up, is noticed within this time.
@@ -48,8 +51,22 @@ impl ScheduledChecks {
         }
     }
 
+    /// Also how soon an analytics token ends is said, each time: nobody signs in for it.
     async fn check(&self) -> Result<usize, StoreError> {
-        let living = self.validity.living().await?;
-        Ok(self.verification.verify(living).await?.len())
+        let (mut living, analytics) = self.validity.all_living().await?;
+        living.extend(analytics);
+        let checked = self.verification.verify(living).await?;
+        warn_of_ends(&checked, self.clock.now());
+        Ok(checked.len())
+    }
+}
+
+fn warn_of_ends(checked: &[StoredToken], now: DateTime<Utc>) {
+    for token in checked.iter().filter(|token| token.kind() == TokenKind::Read) {
+        if token.is_refused() {
+            tracing::warn!(account = %token.account, "Upstox refuses the analytics token. Make a new one there, and give it to `vega adopt --analytics {}`", token.account);
+        } else if let Some(days) = ending_within_days(token.valid_until, now) {
+            tracing::warn!(account = %token.account, days, "the analytics token ends soon. Make a new one at Upstox, and give it to `vega adopt --analytics {}`", token.account);
+        }
     }
 }

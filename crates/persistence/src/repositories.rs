@@ -14,6 +14,7 @@ pub(crate) mod lost_tokens;
 pub(crate) mod otp_rows;
 pub(crate) mod sign_in_journal;
 pub(crate) mod spooling;
+pub(crate) mod token_adoption;
 pub(crate) mod token_changes;
 pub(crate) mod token_checks;
 pub(crate) mod token_repository;

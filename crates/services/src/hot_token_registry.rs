@@ -144,6 +144,18 @@ impl HotTokenRegistry {
         self.places.load().get(api)?.serve(&*self.clock, look)
     }
 
+    /// What `look` makes of the first of these tokens that a program may have now.
+    pub fn read_first<T>(&self, names: &[ApiName], look: impl FnOnce(&HotToken) -> T) -> Option<T> {
+        let places = self.places.load();
+        let mut look = Some(look);
+        names.iter().find_map(|name| {
+            places
+                .get(name)?
+                .serve(&*self.clock, |hot| look.take().map(|look| look(hot)))
+                .flatten()
+        })
+    }
+
     /// Reads the token of one API again and again without looking the API up, also of one that has no token yet.
     pub fn reader(&self, api: &ApiName) -> TokenReader {
         let found = self.places.load().get(api).cloned();

@@ -3,6 +3,7 @@
 //! which token is made when.
 
 mod access_service;
+mod adoption_service;
 mod backoff;
 mod capped_refusals;
 mod consumer_service;
@@ -23,6 +24,7 @@ mod token_generation_service;
 mod token_validity_service;
 
 pub use access_service::{AccessError, AccessService};
+pub use adoption_service::{Adopted, AdoptionError, AdoptionPorts, AdoptionService, GivenToken};
 pub use capped_refusals::CappedRefusals;
 pub use consumer_service::{Connection, ConsumerService, KnownConsumer};
 pub use evidence_service::EvidenceService;

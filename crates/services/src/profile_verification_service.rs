@@ -5,10 +5,12 @@
 
 use std::future::ready;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures_util::{FutureExt, StreamExt, stream};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::time::sleep;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::event::Event;
 use vega_domain::expiry;
@@ -18,6 +20,7 @@ use vega_domain::ports::{
     UpstoxTokenRepository,
 };
 use vega_domain::token::{CheckResult, LastCheck, StoredToken};
+use vega_domain::token_kind::TokenKind;
 
 use crate::hot_token_registry::HotTokenRegistry;
 use crate::profile_retry;
@@ -25,7 +28,10 @@ use crate::profile_retry;
 /// A token that was made so much later than the refused one says little of it: it may be the first one after the death of all.
 const SAME_MORNING: TimeDelta = TimeDelta::hours(1);
 
-/// Verification by profile.
+/// Between the two calls that call an analytics token dead.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Verification by profile; of analytics tokens by a price.
 pub struct ProfileVerificationService {
     profiles: Arc<dyn ProfileApi>,
     prices: Arc<dyn LastPriceApi>,
@@ -133,7 +139,10 @@ impl ProfileVerificationService {
 
     /// What it means is decided when it comes, and not after a commit.
     async fn ask(&self, token: StoredToken) -> Heard {
-        let answer = profile_retry::ask(&*self.profiles, &*self.clock, &token).await;
+        let answer = match token.kind() {
+            TokenKind::Trade => profile_retry::ask(&*self.profiles, &*self.clock, &token).await,
+            TokenKind::Read => self.ask_for_a_price(&token).await,
+        };
         if self.needs_more(&token, &answer) {
             Heard::Doubted(token)
         } else {
@@ -144,7 +153,18 @@ impl ProfileVerificationService {
     /// Whether the profile call refuses a token that was good: the rest of the round is to be heard first.
     fn needs_more(&self, token: &StoredToken, answer: &ProfileAnswer) -> bool {
         let was_good = token.verified_at.is_some() && !token.is_refused();
-        *answer == ProfileAnswer::Invalid && was_good && !self.is_around_0330()
+        let all_die = token.kind() == TokenKind::Trade && self.is_around_0330();
+        *answer == ProfileAnswer::Invalid && was_good && !all_die
+    }
+
+    /// An analytics token is asked about with what it is for: its profile is open to it from a registered address alone.
+    /// Source: https://upstox.com/developer/api-documentation/analytics-token.
+    async fn ask_for_a_price(&self, token: &StoredToken) -> ProfileAnswer {
+        match self.prices.last_price(&token.access_token).await {
+            LastPriceAnswer::Given => ProfileAnswer::Valid(token.user_id.clone()),
+            LastPriceAnswer::TokenDead => ProfileAnswer::Invalid,
+            LastPriceAnswer::Unknown(failure) => ProfileAnswer::Unknown(failure),
+        }
     }
 
     /// Then all tokens die, and no sign-in begins.
@@ -154,10 +174,14 @@ impl ProfileVerificationService {
 
     /// A token that was good and is refused by the profile call.
     async fn settle(&self, token: StoredToken, is_vouched_for: bool) -> Answered {
-        let answer = if is_vouched_for {
-            ProfileAnswer::Invalid
-        } else {
-            self.second_opinion(&token).await
+        let answer = match token.kind() {
+            _ if is_vouched_for => ProfileAnswer::Invalid,
+            TokenKind::Trade => self.second_opinion(&token).await,
+            // There is no call of another kind that it opens everywhere: the same one, once more.
+            TokenKind::Read => {
+                sleep(ASK_AGAIN).await;
+                self.ask_for_a_price(&token).await
+            }
         };
         self.answered(token, &answer)
     }
@@ -186,6 +210,9 @@ impl ProfileVerificationService {
             result: answer.check_for(&token),
         };
         let detail = match answer {
+            ProfileAnswer::Valid(_) if token.kind() == TokenKind::Read => {
+                format!("generation {}: a price was given for it", token.generation)
+            }
             ProfileAnswer::Valid(user) => format!("generation {}: profile of {user}", token.generation),
             ProfileAnswer::Invalid => format!("generation {}: Upstox calls it dead", token.generation),
             ProfileAnswer::Unknown(failure) => format!("generation {}: {failure}", token.generation),
@@ -234,7 +261,11 @@ fn vouches_for(other: &StoredToken, refused: &StoredToken) -> bool {
     let is_good = other
         .last_check
         .is_some_and(|check| check.result == CheckResult::Valid);
-    is_good && other.account == refused.account && other.issued_at - refused.issued_at < SAME_MORNING
+    let are_asked_alike = other.kind() == TokenKind::Trade && refused.kind() == TokenKind::Trade;
+    is_good
+        && are_asked_alike
+        && other.account == refused.account
+        && other.issued_at - refused.issued_at < SAME_MORNING
 }
 
 #[cfg(test)]

@@ -16,7 +16,6 @@ use vega_domain::token::StoredToken;
 
 use crate::backoff::until_caught_up;
 use crate::hot_token_registry::{HotTokenRegistry, Reconciled};
-use crate::token_validity_service::{by_api, current};
 
 const LOOK_AT_CLOCK: Duration = Duration::from_millis(250);
 
@@ -201,15 +200,23 @@ impl RegistryFollower {
 
 impl RegistryScope {
     fn of(&self, stored: Vec<LoadedToken>) -> Vec<StoredToken> {
+        let stored = stored.into_iter().flatten();
+        stored.filter(|token| self.fits(token)).collect()
+    }
+
+    /// Whether readers may have this token, if it is alive.
+    pub(crate) fn fits(&self, token: &StoredToken) -> bool {
         match self {
-            Self::Everything => stored.into_iter().flatten().collect(),
-            Self::Configured(accounts) => {
-                let stored = by_api(&stored);
-                let apis = accounts.apis();
-                apis.filter_map(|(account, api)| current(&stored, account, api)?.as_ref().ok())
-                    .cloned()
-                    .collect()
-            }
+            Self::Everything => true,
+            Self::Configured(accounts) => accounts.fit(token),
+        }
+    }
+
+    /// Whether tokens are kept under this name.
+    pub(crate) fn includes(&self, name: &ApiName) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Configured(accounts) => accounts.include(name),
         }
     }
 }

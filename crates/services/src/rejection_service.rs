@@ -20,7 +20,7 @@ use vega_domain::token::{CheckResult, StoredToken};
 use crate::hot_token_registry::HotTokenRegistry;
 use crate::profile_verification_service::ProfileVerificationService;
 use crate::registry_follower::RegistryScope;
-use crate::token_validity_service::{by_api, current};
+use crate::token_validity_service::by_api;
 
 /// Whoever reports the same token so soon after another one gets the same answer.
 const SHARED_FOR: Duration = Duration::from_secs(5);
@@ -302,21 +302,13 @@ async fn examine(ports: Arc<RejectionPorts>, token: StoredToken, who: String) ->
 
 impl RejectionPorts {
     async fn newest(&self, api: &ApiName) -> Result<Newest, ReportError> {
-        let configured = match &self.scope {
-            RegistryScope::Everything => None,
-            RegistryScope::Configured(accounts) => {
-                let found = accounts.find(api);
-                Some(found.ok_or_else(|| ReportError::UnknownApi(api.clone()))?)
-            }
-        };
+        if !self.scope.includes(api) {
+            return Err(ReportError::UnknownApi(api.clone()));
+        }
         let stored = self.tokens.load_all().await?;
         let stored = by_api(&stored);
-        let newest = match configured {
-            Some((account, configured)) => current(&stored, account, configured),
-            None => stored.get(api).copied(),
-        };
-        let newest = match newest {
-            Some(Ok(token)) => Newest::Token(Box::new(token.clone())),
+        let newest = match stored.get(api).copied() {
+            Some(Ok(token)) if self.scope.fits(token) => Newest::Token(Box::new(token.clone())),
             Some(Err(unreadable)) => {
                 let is_over = matches!(unreadable.error, StoreError::Erased)
                     || self.clock.now() >= unreadable.valid_until;
@@ -324,7 +316,7 @@ impl RejectionPorts {
                 Newest::Unavailable(unreadable.generation, (!is_over).then_some(failure))
             }
             // One of an app or a person of before: nobody gets it.
-            None => match self.tokens.newest_generation(api).await? {
+            Some(Ok(_)) | None => match self.tokens.newest_generation(api).await? {
                 Some(newest) => Newest::Unavailable(newest, None),
                 None => Newest::None,
             },

@@ -47,7 +47,8 @@ pub struct Revocation {
     pub valid_until: DateTime<Utc>,
     /// Whether it was unusable before: an earlier revocation, or Upstox's word.
     pub was_refused: bool,
-    /// Whether it is worth nothing at Upstox either. If not, it may live there until `valid_until`.
+    /// Whether it is worth nothing at Upstox either. If not, it may live there until `valid_until`. Of an analytics token nothing is
+    /// asked: it lives on there until somebody revokes it on Upstox's page.
     pub logout: Result<(), Failure>,
 }
 
@@ -110,7 +111,12 @@ impl RevocationService {
         };
         // Also where that could not be stored: it is about to die at Upstox.
         ports.registry.remove(api, target.generation);
-        let logout = self.log_out(api, &target).await;
+        // An analytics token is no session: only Upstox's own page ends it.
+        let logout = if api.is_of_analytics() {
+            Ok(())
+        } else {
+            self.log_out(api, &target).await
+        };
         recorded.map_err(|error| RevocationError::NotOnRecord {
             api: api.clone(),
             logout: logout.clone(),

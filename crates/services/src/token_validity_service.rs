@@ -10,8 +10,10 @@ use vega_domain::accounts::Accounts;
 use vega_domain::expiry;
 use vega_domain::failure::{Failure, FailureReason, RecoveryAction};
 use vega_domain::ids::ApiName;
+use vega_domain::overview::Statuses;
 use vega_domain::ports::{Clock, LastFailure, LoadedToken, RunHistory, StoreError, UpstoxTokenRepository};
 use vega_domain::token::{ApiStatus, StoredToken, TokenStatus};
+use vega_domain::token_kind::{TokenKind, WantedKind};
 
 /// Time-based validity of the stored tokens.
 pub struct TokenValidityService {
@@ -39,6 +41,12 @@ impl TokenValidityService {
 
     /// The status of every configured API, in the configuration's order.
     pub async fn statuses(&self) -> Result<Vec<ApiStatus>, StoreError> {
+        Ok(self.all_statuses().await?.apis)
+    }
+
+    /// The status of every configured API, and of the analytics tokens of the configured accounts that have one, each in the
+    /// configuration's order.
+    pub async fn all_statuses(&self) -> Result<Statuses, StoreError> {
         let stored = self.tokens.load_all().await?;
         let failures = self.runs.last_failures().await?;
         let now = self.clock.now();
@@ -47,47 +55,28 @@ impl TokenValidityService {
         for last in failures.iter().filter(|last| !is_overdue(last, now)) {
             told.entry(&last.api).or_insert(last);
         }
-        Ok(self
-            .accounts
-            .apis()
-            .map(|(account, api)| {
-                let mut status = missing(account, api);
-                let failure = told.get(&api.name).copied();
-                status.last_failure = failure.map(|last| last.failure.clone());
-                status.last_attempt = failure.and_then(|last| last.attempt);
-                match current(&stored, account, api) {
-                    None => {}
-                    Some(Ok(token)) => {
-                        status.status = token.status(now);
-                        status.servable = token.is_servable(now);
-                        status.generation = Some(token.generation);
-                        status.valid_until = Some(token.valid_until);
-                        status.verified_at = token.verified_at;
-                        status.last_check = token.last_check;
-                    }
-                    Some(Err(unreadable)) => {
-                        let is_erased = matches!(unreadable.error, StoreError::Erased);
-                        let is_changed = matches!(unreadable.error, StoreError::ChangedOutside(_));
-                        status.status = if is_erased || now >= unreadable.valid_until {
-                            TokenStatus::Expired
-                        } else if is_changed {
-                            // Whatever it was, it counts for nothing: a sign-in is the way out.
-                            TokenStatus::Invalid
-                        } else {
-                            // Before its time has come nobody can say that it is dead.
-                            TokenStatus::Unknown
-                        };
-                        status.generation = Some(unreadable.generation);
-                        status.valid_until = Some(unreadable.valid_until);
-                        if !is_erased {
-                            let words = unreadable.error.to_string();
-                            status.last_failure = Some(Failure::new(FailureReason::Unreadable, words));
-                        }
-                    }
-                }
-                status
-            })
-            .collect())
+        let apis = self.accounts.apis().map(|(account, api)| {
+            let mut status = missing(account, &api.name);
+            let failure = told.get(&api.name).copied();
+            status.last_failure = failure.map(|last| last.failure.clone());
+            status.last_attempt = failure.and_then(|last| last.attempt);
+            if let Some(loaded) = current(&stored, account, api) {
+                take_in(&mut status, loaded, now);
+            }
+            status
+        });
+        let analytics = self.accounts.iter().filter_map(|account| {
+            let name = ApiName::of_analytics(&account.id);
+            let loaded = *stored.get(&name)?;
+            let mut status = missing(account, &name);
+            take_in(&mut status, loaded, now);
+            let is_anothers = matches!(loaded, Ok(token) if !token.is_analytics_of(account));
+            (!is_anothers).then_some(status)
+        });
+        Ok(Statuses {
+            apis: apis.collect(),
+            analytics: analytics.collect(),
+        })
     }
 
     /// The status of one API. `None`: not configured.
@@ -101,22 +90,62 @@ impl TokenValidityService {
 
     /// The newest token of each configured API that may be alive, be it that Upstox called it dead before.
     pub async fn living(&self) -> Result<Vec<StoredToken>, StoreError> {
+        Ok(self.all_living().await?.0)
+    }
+
+    /// The same, and the analytics tokens of the configured accounts.
+    pub async fn all_living(&self) -> Result<(Vec<StoredToken>, Vec<StoredToken>), StoreError> {
         let stored = self.tokens.load_all().await?;
         let stored = by_api(&stored);
         let now = self.clock.now();
-        Ok(self
-            .accounts
-            .apis()
-            .filter_map(|(account, api)| current(&stored, account, api)?.as_ref().ok())
-            .filter(|token| token.may_live(now))
+        let names = self.accounts.apis().map(|(_, api)| api.name.clone());
+        let analytics = self.accounts.iter();
+        let names = names.chain(analytics.map(|account| ApiName::of_analytics(&account.id)));
+        let living = names
+            .filter_map(|name| stored.get(&name)?.as_ref().ok())
+            .filter(|token| self.accounts.fit(token) && token.may_live(now));
+        Ok(living
             .cloned()
-            .collect())
+            .partition(|token| token.kind() == TokenKind::Trade))
     }
 
     /// Erases what died more than a day ago by `upstox`, Upstox's time: what is erased is gone, and this computer's clock
     /// may be set ahead at any moment.
     pub async fn erase_dead(&self, upstox: DateTime<Utc>) -> Result<u64, StoreError> {
         self.tokens.erase_dead(upstox).await
+    }
+}
+
+/// Takes into a status what is stored.
+fn take_in(status: &mut ApiStatus, loaded: &LoadedToken, now: DateTime<Utc>) {
+    match loaded {
+        Ok(token) => {
+            status.status = token.status(now);
+            status.servable = token.is_servable(now);
+            status.generation = Some(token.generation);
+            status.valid_until = Some(token.valid_until);
+            status.verified_at = token.verified_at;
+            status.last_check = token.last_check;
+        }
+        Err(unreadable) => {
+            let is_erased = matches!(unreadable.error, StoreError::Erased);
+            let is_changed = matches!(unreadable.error, StoreError::ChangedOutside(_));
+            status.status = if is_erased || now >= unreadable.valid_until {
+                TokenStatus::Expired
+            } else if is_changed {
+                // Whatever it was, it counts for nothing: a sign-in is the way out.
+                TokenStatus::Invalid
+            } else {
+                // Before its time has come nobody can say that it is dead.
+                TokenStatus::Unknown
+            };
+            status.generation = Some(unreadable.generation);
+            status.valid_until = Some(unreadable.valid_until);
+            if !is_erased {
+                let words = unreadable.error.to_string();
+                status.last_failure = Some(Failure::new(FailureReason::Unreadable, words));
+            }
+        }
     }
 }
 
@@ -147,21 +176,27 @@ pub(crate) fn current<'a>(
     (!is_for_another).then_some(found)
 }
 
-/// The token of `api` that a program may have at `now`, of those that were read.
+/// The token that a program may have at `now` where it asks for this kind for `api`, of those that were read.
 pub fn servable_of(
     stored: Vec<StoredToken>,
     accounts: &Accounts,
     api: &ApiName,
+    wanted: WantedKind,
     now: DateTime<Utc>,
 ) -> Option<StoredToken> {
     let (account, api) = accounts.find(api)?;
-    let mut stored = stored.into_iter();
-    stored.find(|token| token.fits(account, api) && token.is_servable(now))
+    let mut stored: Vec<StoredToken> = stored
+        .into_iter()
+        .filter(|token| accounts.fit(token) && token.is_servable(now))
+        .collect();
+    let mut names = wanted.names(&account.id, &api.name).into_iter();
+    let place = names.find_map(|name| stored.iter().position(|token| token.api == name))?;
+    Some(stored.swap_remove(place))
 }
 
-fn missing(account: &Account, api: &Api) -> ApiStatus {
+fn missing(account: &Account, name: &ApiName) -> ApiStatus {
     ApiStatus {
-        api: api.name.clone(),
+        api: name.clone(),
         account: account.id.clone(),
         status: TokenStatus::Missing,
         servable: false,
@@ -361,7 +396,7 @@ mod tests {
         let names = ["PRIMARY", "WEBSOCKET1", "WEBSOCKET3", "OPTIONCHAIN2"];
         let accounts = Accounts::from(vec![account(&names)]);
         let read = tokens().into_iter().flatten().collect();
-        let given = servable_of(read, &accounts, &api(name), at(seconds));
+        let given = servable_of(read, &accounts, &api(name), WantedKind::Trade, at(seconds));
         assert_eq!(given.map(|token| token.api), is_given.then(|| api(name)));
     }
 

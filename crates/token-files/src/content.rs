@@ -39,10 +39,10 @@ pub(crate) fn of(
         FileFormat::Env => format!("UPSTOX_ACCESS_TOKEN={}\n", quoted(secret)?.as_str()),
         FileFormat::Header => format!("Authorization: Bearer {secret}\n"),
         FileFormat::Json => {
-            let json =
-                Zeroizing::new(serde_json::to_string(&TokenView::from(token)).map_err(|error| {
-                    DeliveryFailure::new(DeliveryProblem::WriteFailed, error.to_string())
-                })?);
+            let json = Zeroizing::new(
+                serde_json::to_string(&TokenView::of(token.api.as_str(), token))
+                    .map_err(|error| DeliveryFailure::new(DeliveryProblem::WriteFailed, error.to_string()))?,
+            );
             format!("{}\n", *json)
         }
         FileFormat::Template(path) => {

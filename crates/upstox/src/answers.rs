@@ -2,10 +2,13 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{DateTime, Utc};
+use chrono::DateTime;
 use serde::Deserialize;
 use vega_domain::broker_code;
 use vega_domain::failure::{Failure, FailureReason};
+use vega_domain::ids::UserId;
+use vega_domain::secret::AccessToken;
+use vega_domain::token::TokenClaims;
 
 use crate::http::Body;
 
@@ -204,15 +207,27 @@ fn plain(text: &str) -> String {
         .collect()
 }
 
-/// The `exp` claim of a JWT. The token is opaque by Upstox's word, so anything else is simply no claim.
-pub(crate) fn expiry_claim(token: &str) -> Option<DateTime<Utc>> {
-    #[derive(Deserialize)]
+/// What a token says of itself. It is opaque by Upstox's word, so whatever is no JWT simply claims nothing.
+pub fn claims_of(token: &AccessToken) -> TokenClaims {
+    // Each by itself: one that has another form takes nothing from the other.
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
     struct Claims {
-        exp: i64,
+        sub: serde_json::Value,
+        exp: serde_json::Value,
     }
-    let payload = token.split('.').nth(1)?;
-    let claims: Claims = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
-    DateTime::from_timestamp(claims.exp, 0)
+    let read = || {
+        let payload = token.expose().split('.').nth(1)?;
+        serde_json::from_slice::<Claims>(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
+    };
+    let claims = read().unwrap_or_default();
+    TokenClaims {
+        user_id: claims.sub.as_str().and_then(|sub| UserId::new(sub).ok()),
+        ends_at: claims
+            .exp
+            .as_i64()
+            .and_then(|exp| DateTime::from_timestamp(exp, 0)),
+    }
 }
 
 #[cfg(test)]
@@ -246,11 +261,27 @@ mod tests {
 
     #[rstest]
     // {"sub":"AB1234","exp":1789250400}
-    #[case("h.eyJzdWIiOiJBQjEyMzQiLCJleHAiOjE3ODkyNTA0MDB9.s", Some(1_789_250_400))]
-    #[case("opaque", None)]
-    #[case("a.b.c", None)]
-    #[case("", None)]
-    fn the_expiry_claim_is_read_where_there_is_one(#[case] token: &str, #[case] exp: Option<i64>) {
-        assert_eq!(expiry_claim(token).map(|exp| exp.timestamp()), exp);
+    #[case(
+        "h.eyJzdWIiOiJBQjEyMzQiLCJleHAiOjE3ODkyNTA0MDB9.s",
+        Some("AB1234"),
+        Some(1_789_250_400)
+    )]
+    // {"sub":"AB1234"}
+    #[case("h.eyJzdWIiOiJBQjEyMzQifQ.s", Some("AB1234"), None)]
+    // {"sub":7,"exp":1789250400}
+    #[case("h.eyJzdWIiOjcsImV4cCI6MTc4OTI1MDQwMH0.s", None, Some(1_789_250_400))]
+    // {"sub":"","exp":1789250400}
+    #[case("h.eyJzdWIiOiIiLCJleHAiOjE3ODkyNTA0MDB9.s", None, Some(1_789_250_400))]
+    #[case("opaque", None, None)]
+    #[case("a.b.c", None, None)]
+    #[case("", None, None)]
+    fn what_a_token_says_of_itself(
+        #[case] token: &str,
+        #[case] user: Option<&str>,
+        #[case] exp: Option<i64>,
+    ) {
+        let claims = claims_of(&AccessToken::new(token));
+        assert_eq!(claims.user_id, user.map(|user| UserId::new(user).unwrap()));
+        assert_eq!(claims.ends_at.map(|exp| exp.timestamp()), exp);
     }
 }

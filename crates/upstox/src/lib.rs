@@ -11,6 +11,7 @@ mod proxy;
 mod session_logout_client;
 mod token_exchange_client;
 
+pub use answers::claims_of;
 pub use date_header_clock::DateHeaderClock;
 pub use http::{ClientError, HttpClient};
 pub use last_price_client::LastPriceClient;

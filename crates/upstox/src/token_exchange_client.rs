@@ -83,9 +83,10 @@ fn read_success(answer: &RawAnswer) -> Result<TokenAnswer, Failure> {
     let token = body.access_token.filter(|token| !token.is_empty());
     let access_token = token.ok_or_else(|| review("the answer has no access_token"))?;
     let user_id = body.user_id.ok_or_else(|| review("the answer has no user_id"))?;
+    let access_token = AccessToken::new(access_token);
     Ok(TokenAnswer {
-        exp: answers::expiry_claim(&access_token),
-        access_token: AccessToken::new(access_token),
+        exp: answers::claims_of(&access_token).ends_at,
+        access_token,
         extended_token: body
             .extended_token
             .filter(|token| !token.is_empty())

@@ -80,6 +80,8 @@ pub(super) async fn profile(
             .bearer(token, shared.now())
             .filter(|bearer| bearer.is_known_after(faults.known_after()))
         {
+            // No address is registered here.
+            Some(bearer) if bearer.only_reads => Answer::error("UDAPI1221"),
             Some(bearer) => Answer::ok(json!({
                 "status": "success",
                 "data": customer(&world.accounts[bearer.account].seed),
@@ -110,7 +112,7 @@ pub(super) async fn log_out(
         if world
             .vault
             .bearer(token, shared.now())
-            .is_some_and(|bearer| bearer.alive)
+            .is_some_and(|bearer| bearer.alive && !bearer.only_reads)
         {
             world.vault.revoke(token);
             world.counters.logouts += 1;

@@ -31,6 +31,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/accounts/{name}/unlock", post(unlock))
         .route("/accounts/{name}/log_out_sessions", post(log_out_sessions))
         .route("/accounts/{name}/revoke_tokens", post(revoke_tokens))
+        .route("/accounts/{name}/analytics_token", post(analytics_token))
         .route("/apps/{name}/revoke_token", post(revoke_token))
         .route("/apps/{name}/generate_token", post(generate_token))
         .route(
@@ -165,6 +166,17 @@ async fn generate_token(State(shared): AppState, Path(name): Path<String>) -> Re
     world.counters.token_issued(&name);
     world.secrets.access_tokens.push(token.clone());
     Json(json!({ "access_token": token })).into_response()
+}
+
+/// What the tab "Analytics" of that page does: a token for the account, which only reads.
+async fn analytics_token(State(shared): AppState, Path(name): Path<String>) -> Response {
+    let now = shared.now();
+    on_account(&shared, &name, |world, account| {
+        let user_id = &world.accounts[account].seed.user_id;
+        let token = world.vault.issue_analytics(account, user_id, now);
+        world.secrets.access_tokens.push(token.clone());
+        json!({ "access_token": token })
+    })
 }
 
 async fn messages(State(shared): AppState) -> Json<Value> {

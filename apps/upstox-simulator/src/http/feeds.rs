@@ -117,6 +117,10 @@ impl Call {
             world.counters.feeds_refused += 1;
             return Err(Answer::error("UDAPI100050").into_response());
         }
+        if bearer.is_some_and(|bearer| bearer.only_reads) && matches!(kind, FeedKind::Portfolio) {
+            world.counters.feeds_refused += 1;
+            return Err(Answer::error("UDAPI1221").into_response());
+        }
         let types = self.wanted.update_types.split(',');
         let types = types.map(|update_type| update_type.trim().to_owned()).collect();
         let code = world.feeds.issue_ticket(kind, token, types, now);

@@ -1,5 +1,5 @@
-//! Authorization codes and access tokens: a code works once, a token lives until 03:30 in India, its app's next
-//! token or a logout.
+//! Authorization codes, access tokens and analytics tokens: a code works once, an access token lives until 03:30 in India, its app's next
+//! token or a logout; an analytics token for a year, or until its account's next one.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{access_token, accounts::AppRef};
 use crate::{clock::next_token_death, random};
 
+const ANALYTICS_LASTS: TimeDelta = TimeDelta::days(365);
 /// How long a code may wait for its exchange.
 const CODE_LASTS: TimeDelta = TimeDelta::seconds(120);
 
@@ -36,6 +37,8 @@ struct Token {
     number: usize,
     issued: DateTime<Utc>,
     dies: DateTime<Utc>,
+    /// Whether it is an analytics token, which is of no app.
+    only_reads: bool,
     state: TokenState,
 }
 
@@ -57,6 +60,8 @@ pub(crate) struct Bearer {
     /// The first token of an app is 1, the next one 2.
     pub(crate) number: usize,
     pub(crate) alive: bool,
+    /// Whether it is an analytics token: it opens market data, and its app says nothing.
+    pub(crate) only_reads: bool,
     /// Whether a feed that was opened with it stays open.
     pub(crate) keeps_feeds: bool,
     pub(crate) age: TimeDelta,
@@ -103,21 +108,40 @@ impl Vault {
         user_id: &str,
         now: DateTime<Utc>,
     ) -> String {
+        let dies = next_token_death(now);
+        self.issue(app, account, user_id, (now, dies), false)
+    }
+
+    /// Issues an analytics token to an account, and kills its earlier one.
+    pub(crate) fn issue_analytics(&mut self, account: usize, user_id: &str, now: DateTime<Utc>) -> String {
+        let app = AppRef { account, app: 0 };
+        self.issue(app, account, user_id, (now, now + ANALYTICS_LASTS), true)
+    }
+
+    fn issue(
+        &mut self,
+        app: AppRef,
+        account: usize,
+        user_id: &str,
+        (issued, dies): (DateTime<Utc>, DateTime<Utc>),
+        only_reads: bool,
+    ) -> String {
         let mut number = 1;
-        for token in self.tokens.values_mut().filter(|token| token.app == app) {
+        let earlier = self.tokens.values_mut();
+        for token in earlier.filter(|token| token.app == app && token.only_reads == only_reads) {
             number += 1;
             if token.state == TokenState::Newest {
                 token.state = TokenState::Replaced;
             }
         }
-        let dies = next_token_death(now);
-        let text = access_token::mint(user_id, now, dies);
+        let text = access_token::mint(user_id, issued, dies);
         let token = Token {
             app,
             account,
             number,
-            issued: now,
+            issued,
             dies,
+            only_reads,
             state: TokenState::Newest,
         };
         self.tokens.insert(text.clone(), token);
@@ -132,6 +156,7 @@ impl Vault {
             app: token.app,
             account: token.account,
             number: token.number,
+            only_reads: token.only_reads,
             alive: in_time && token.state == TokenState::Newest,
             keeps_feeds: in_time && token.state != TokenState::Revoked,
             age: now - token.issued,
@@ -146,7 +171,8 @@ impl Vault {
 
     /// Kills the tokens of one app.
     pub(crate) fn revoke_app(&mut self, app: AppRef) {
-        for token in self.tokens.values_mut().filter(|token| token.app == app) {
+        let of_app = self.tokens.values_mut();
+        for token in of_app.filter(|token| token.app == app && !token.only_reads) {
             token.state = TokenState::Revoked;
         }
     }

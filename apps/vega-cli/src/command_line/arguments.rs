@@ -16,6 +16,7 @@ use vega_orchestration::{GenerationRequest, WaitPolicy};
 use crate::command_line::program_arguments::Exec;
 use crate::command_line::program_arguments::{Consumers, Files, Token, Watch};
 use crate::command_line::since::Since;
+use crate::command_line::token_arguments::{Adopt, Revoke};
 
 /// Keeps Upstox access tokens alive.
 ///
@@ -95,7 +96,9 @@ pub(crate) enum Command {
     Consumers(Consumers),
     /// Show the files that hold tokens for programs, and which of them are behind
     Files(Files),
-    /// Take one API's token from all programs before its time, and log it out at Upstox
+    /// Take over a token that you copied from Upstox's own page; asked for hidden, or read from a pipe
+    Adopt(Adopt),
+    /// Take a token from all programs before its time, and log it out at Upstox
     Revoke(Revoke),
     /// Make, list and revoke the keys with which programs call the server
     #[command(subcommand)]
@@ -346,17 +349,6 @@ pub(crate) struct Move {
     pub(crate) json: bool,
 }
 
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples:\n  vega revoke PRIMARY\n  vega revoke PRIMARY --yes")]
-pub(crate) struct Revoke {
-    /// Whose token
-    #[arg(value_name = "API")]
-    pub(crate) api: ApiName,
-    /// Without asking
-    #[arg(long)]
-    yes: bool,
-}
-
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Key {
     /// Make a key and print it, this once
@@ -386,7 +378,7 @@ pub(crate) struct KeyAdd {
     /// Whose key it is: 1 to 40 letters, digits, dots, - and _
     #[arg(value_name = "NAME")]
     pub(crate) name: KeyName,
-    /// What it may do, and nothing else: status, token:API, runs, admin
+    /// What it may do, and nothing else: status, token:API, read:API, runs, admin
     #[arg(long, value_name = "SCOPE", value_delimiter = ',', required = true)]
     pub(crate) scope: Vec<Scope>,
     /// When it ends, such as 90d from now; without it, never
@@ -398,7 +390,7 @@ impl KeyAdd {
     /// The APIs whose tokens it may get.
     fn apis(&self) -> Vec<ApiName> {
         let api = |scope: &Scope| match scope {
-            Scope::Token(api) => Some(api.clone()),
+            Scope::Token(api) | Scope::Read(api) => Some(api.clone()),
             Scope::Status | Scope::Runs | Scope::Admin => None,
         };
         self.scope.iter().filter_map(api).collect()
@@ -448,7 +440,8 @@ impl Arguments {
             #[cfg(target_os = "linux")]
             Some(Command::Exec(exec)) => exec.apis.clone(),
             Some(Command::Watch(watch)) => watch.apis.clone(),
-            Some(Command::Revoke(revoke)) => vec![revoke.api.clone()],
+            Some(Command::Adopt(adopt)) => adopt.of.api.iter().cloned().collect(),
+            Some(Command::Revoke(revoke)) => revoke.of.api.iter().cloned().collect(),
             Some(Command::Key(Key::Add(add))) => add.apis(),
             // The audit trail knows of APIs that are configured no more.
             Some(

@@ -9,6 +9,7 @@ use vega_api_types::{ConsumerView, ConsumersView};
 use vega_bootstrap::{KnownConsumer, Vega};
 use vega_domain::consumer::{Consumer, ConsumerIdentity};
 use vega_domain::expiry::in_ist;
+use vega_domain::overview::Statuses;
 use vega_domain::plan::ForceReason;
 
 use crate::command_error::CommandError;
@@ -53,10 +54,10 @@ async fn list(vega: &Vega, as_json: bool) -> Result<Exit, CommandError> {
 }
 
 async fn views(vega: &Vega) -> Result<Vec<ConsumerView>, CommandError> {
-    let statuses = vega.stored.validity.statuses().await?;
+    let Statuses { apis, analytics } = vega.stored.validity.all_statuses().await?;
     let now = vega.clock.now();
     let view = |known: KnownConsumer| {
-        let mut statuses = statuses.iter();
+        let mut statuses = apis.iter().chain(&analytics);
         let status = statuses.find(|status| status.api == known.seen.api);
         let newest = status.and_then(|status| status.generation);
         // Whether it listens only its server knows.

@@ -45,7 +45,11 @@ fn view(file: &FileOverview) -> FileView {
 /// Whether a command may leave other tokens than it found.
 pub(crate) fn may_change_tokens(command: &Command) -> bool {
     match command {
-        Command::Generate(_) | Command::Resume(_) | Command::Verify(_) | Command::Revoke(_) => true,
+        Command::Generate(_)
+        | Command::Resume(_)
+        | Command::Verify(_)
+        | Command::Adopt(_)
+        | Command::Revoke(_) => true,
         Command::Token(wanted) => wanted.rejected.is_some(),
         _ => false,
     }

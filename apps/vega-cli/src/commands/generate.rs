@@ -11,10 +11,9 @@ use vega_domain::accounts::ApiSelection;
 use vega_domain::clock_check::ClockCheck;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::outcome_code::OutcomeCode;
-use vega_domain::overview::Overview;
+use vega_domain::overview::{Overview, Statuses};
 use vega_domain::plan::{Decision, NotNow};
 use vega_domain::run::{RunRecord, RunState};
-use vega_domain::token::ApiStatus;
 use vega_orchestration::{FinishedRun, GenerationRequest, Outcome, Stage};
 
 use crate::command_error::CommandError;
@@ -62,10 +61,10 @@ pub(crate) async fn run(
         Outcome::Ran(finished) => {
             let FinishedRun { run, plan, whole } = *finished;
             let statuses = chosen_statuses(vega, &request.apis).await?;
-            show(&vega.stored, json, &statuses, Some(&run)).await?;
+            show(&vega.stored, json, statuses.clone(), Some(&run)).await?;
             earlier_runs::tell_rest(&run, &plan);
             let left_out = exit::of_left_out(&whole, Some(&plan));
-            let exit = exit::of_run_among(&run, &plan, &statuses, left_out);
+            let exit = exit::of_run_among(&run, &plan, &statuses.apis, left_out);
             return Ok(exit::graver(exit, stopped(&cancel, &run)));
         }
         told => {
@@ -85,7 +84,7 @@ pub(crate) async fn run(
         }
     } else if says_more_than_the_plan(&told) {
         let statuses = chosen_statuses(vega, &request.apis).await?;
-        show(&vega.stored, false, &statuses, None).await?;
+        show(&vega.stored, false, statuses, None).await?;
     }
     Ok(exit)
 }
@@ -164,9 +163,9 @@ fn says_more_than_the_plan(outcome: &Outcome) -> bool {
     )
 }
 
-async fn chosen_statuses(vega: &Vega, chosen: &ApiSelection) -> Result<Vec<ApiStatus>, CommandError> {
-    let mut statuses = vega.stored.validity.statuses().await?;
-    statuses.retain(|status| chosen.includes(&status.api));
+async fn chosen_statuses(vega: &Vega, chosen: &ApiSelection) -> Result<Statuses, CommandError> {
+    let mut statuses = vega.stored.validity.all_statuses().await?;
+    statuses.apis.retain(|status| chosen.includes(&status.api));
     Ok(statuses)
 }
 
@@ -181,10 +180,10 @@ pub(crate) fn warn_of_clock(clock: ClockCheck) {
 pub(crate) async fn show(
     stored: &StoredState,
     json: bool,
-    statuses: &[ApiStatus],
+    statuses: Statuses,
     run: Option<&RunRecord>,
 ) -> Result<(), CommandError> {
-    let overview = stored.overview.of(statuses.to_vec()).await?;
+    let overview = stored.overview.of(statuses).await?;
     let signing_in = stored.signing_in().await?;
     if json {
         let findings = stored.findings().await?;
@@ -212,6 +211,9 @@ pub(crate) fn show_text(overview: &Overview, signing_in: &SigningIn) {
     let is_shown = |closed: &&Cooldown| statuses.iter().any(|status| status.account == closed.account);
     for closed in overview.closed.iter().filter(is_shown) {
         output::say(&report::closed(closed, &overview.now));
+    }
+    for analytics in &overview.analytics {
+        output::say(&report::analytics(analytics, overview.now.at));
     }
     if let Some(line) = report::signing_in(signing_in, overview.now.at) {
         output::say(&line);

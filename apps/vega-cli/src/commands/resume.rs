@@ -23,9 +23,9 @@ pub(crate) async fn run(
         output::say(
             "No run of today is incomplete. `vega` verifies everything and begins one where a token is dead.",
         );
-        let statuses = vega.stored.validity.statuses().await?;
+        let statuses = vega.stored.validity.all_statuses().await?;
         if wanted.way.json {
-            generate::show(&vega.stored, true, &statuses, None).await?;
+            generate::show(&vega.stored, true, statuses, None).await?;
         }
         return Ok(Exit::Ok);
     };

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::zeroize::Zeroizing;
-use vega_api_types::AnsweredTokenView;
 use vega_api_types::codes::TokenAnswer;
+use vega_api_types::{AnsweredTokenView, TokenView};
 use vega_bootstrap::{ReportError, ReportedToken, SigningIn, Vega};
 use vega_domain::clock_reading::ClockReading;
 use vega_domain::cooldown::Cooldown;
@@ -219,7 +219,7 @@ fn printed(
         Format::Env => format!("export UPSTOX_ACCESS_TOKEN={}", *quoted(secret)),
         Format::Header => format!("Authorization: Bearer {secret}"),
         Format::Json => serde_json::to_string(&AnsweredTokenView {
-            token: token.into(),
+            token: TokenView::of(token.api.as_str(), token),
             answer,
         })?,
     }))

@@ -2,6 +2,7 @@
 
 use vega_bootstrap::Vega;
 use vega_domain::accounts::ApiSelection;
+use vega_domain::overview::Statuses;
 use vega_domain::plan::{Decision, Wanted};
 use vega_orchestration::unreachable_words;
 
@@ -29,6 +30,10 @@ pub(crate) async fn run(vega: &Vega, terminal: &Terminal, wanted: &Verify) -> Re
         output::say(&unreachable_words(failure));
         exit = Exit::Unreachable;
     }
-    show(&vega.stored, wanted.json, &verified.statuses, None).await?;
+    let statuses = Statuses {
+        apis: verified.statuses,
+        analytics: verified.analytics,
+    };
+    show(&vega.stored, wanted.json, statuses, None).await?;
     Ok(exit)
 }

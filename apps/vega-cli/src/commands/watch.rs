@@ -54,7 +54,7 @@ async fn tell(vega: &Vega, wanted: &Watch) -> Result<Exit, CommandError> {
 fn line(vega: &Vega, api: &ApiName, with_token: bool) -> Result<(String, Zeroizing<String>), CommandError> {
     let there = vega.registry.read(api, |hot| {
         let token = hot.token();
-        let state = TokenStateView::with(token, hot.version());
+        let state = TokenStateView::with(api.as_str(), token, hot.version());
         let access_token = with_token.then(|| token.access_token.expose());
         let line = WatchedTokenView { state, access_token };
         (hot.version().to_owned(), written(&line))

@@ -11,8 +11,44 @@ use vega_domain::cooldown::Cooldown;
 use vega_domain::expiry::{day_start, in_ist};
 use vega_domain::failure::Failure;
 use vega_domain::ids::ApiName;
+use vega_domain::no_token::status_words;
 use vega_domain::run::{RunRecord, RunState, StepState};
-use vega_domain::token::ApiStatus;
+use vega_domain::token::{ApiStatus, TokenStatus};
+use vega_domain::token_kind::ending_within_days;
+
+/// How an account's analytics token stands, and what to do before it ends.
+pub(crate) fn analytics(status: &ApiStatus, now: DateTime<Utc>) -> String {
+    let account = &status.account;
+    let day = |at| in_ist(at).format("%d %b %Y").to_string();
+    let until = status.valid_until.map(day).unwrap_or_default();
+    let another =
+        format!("Make a new one on Upstox's page, and give it to Vega: `vega adopt --analytics {account}`");
+    let ends_soon = status.valid_until.and_then(|end| ending_within_days(end, now));
+    match (status.status, ends_soon) {
+        (TokenStatus::Valid, None) => format!("Account {account} has an analytics token until {until}."),
+        (TokenStatus::Valid, Some(days)) => {
+            let left = if days == 1 {
+                "a day".to_owned()
+            } else {
+                format!("{days} days")
+            };
+            format!(
+                "warning: the analytics token of account {account} ends within {left}, on {until}. {another}."
+            )
+        }
+        (TokenStatus::Unknown, _) => {
+            format!(
+                "The analytics token of account {account} (until {until}) was not confirmed when Upstox was asked last."
+            )
+        }
+        (TokenStatus::Expired | TokenStatus::Invalid | TokenStatus::Missing, _) => {
+            format!(
+                "The analytics token of account {account} is {}. {another}.",
+                status_words(status.status)
+            )
+        }
+    }
+}
 
 /// What failed and what to do next, and where evidence of it was kept. What closes an account is told with the account.
 pub(crate) fn advice(

@@ -268,6 +268,7 @@ mod tests {
         Overview {
             configured: statuses.len(),
             statuses,
+            analytics: Vec::new(),
             evidence: HashMap::new(),
             closed: closed.to_vec(),
             now: ClockReading::by_wall_clock(ist(at)),

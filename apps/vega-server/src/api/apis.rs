@@ -13,13 +13,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
 use utoipa::IntoParams;
-use vega_api_types::{AccountView, ApiView, ApisView, ClosedView, Snapshot, TokenView};
+use vega_api_types::{AccountView, AnalyticsView, ApiView, ApisView, ClosedView, Snapshot, TokenView};
+use vega_domain::access::Scope;
 use vega_domain::consumer::Consumer;
 use vega_domain::expiry::in_ist;
 use vega_domain::ids::ApiName;
 use vega_domain::no_token::{Closed, NoToken, new_one_from, status_words};
 use vega_domain::secret::TokenAnswer;
-use vega_domain::token::StoredToken;
+use vega_domain::token::{StoredToken, TokenStatus};
+use vega_domain::token_kind::{TokenKind, WantedKind};
 use vega_services::HotToken;
 
 use crate::api::events::access_ended;
@@ -68,6 +70,12 @@ pub(crate) struct Token {
         example = "30m"
     )]
     min_valid: Option<String>,
+    /// Which token: `trade`, the API's own, or `read`, the analytics token of its account, which only reads. `trade` where it is left out.
+    #[param(pattern = "^(trade|read)$", example = "trade")]
+    kind: Option<String>,
+    /// `read`: while the API has no token of its own, or none that lives so long, the account's analytics token will do.
+    #[param(pattern = "^(trade|read)$", example = "trade")]
+    accept: Option<String>,
     /// So long it may take until there is a token, or another one than that of `If-None-Match`: written in the same way, 50 s at most.
     #[param(pattern = "^([0-4]?[0-9]s?|50s?)$", example = "30s")]
     wait: Option<String>,
@@ -103,13 +111,20 @@ pub(crate) async fn token(
         return Err(Problem::new(ProblemCode::BadRequest, words));
     };
     let name = known_api(&server, name)?;
+    let asked = Asked::of(
+        &server,
+        &principal,
+        name,
+        wanted.kind.as_deref(),
+        wanted.accept.as_deref(),
+    )?;
     // Whoever waits takes a place like a stream.
     let permit = (!wait.is_zero()).then(|| server.token_stream_limits.acquire(&principal));
     let _permit = permit
         .transpose()
         .map_err(|words| Problem::new(ProblemCode::TooManyStreams, words))?;
     if let Some(consumer) = consumer.clone() {
-        server.vega.consumers.saw(consumer, &name, None);
+        server.vega.consumers.saw(consumer, asked.preferred(), None);
     }
     let until = Instant::now() + wait;
     let mut changes = server.vega.registry.subscribe();
@@ -121,7 +136,7 @@ pub(crate) async fn token(
             principal.counts(&server.vega).await?;
         }
         has_waited = true;
-        let answer = token_now(&server, &name, min_valid, &headers, consumer.as_ref());
+        let answer = token_now(&server, &asked, min_valid, &headers, consumer.as_ref());
         let has_it = answer
             .as_ref()
             .is_ok_and(|answer| answer.status() == StatusCode::OK);
@@ -139,32 +154,102 @@ pub(crate) async fn token(
     }
 }
 
+/// What a program asks for and may have.
+pub(crate) struct Asked {
+    /// The name that it asks with.
+    pub(crate) api: ApiName,
+    pub(crate) wanted: WantedKind,
+    /// The names under which the tokens are kept that it may get, the preferred one first.
+    pub(crate) names: Vec<ApiName>,
+}
+
+impl Asked {
+    /// Who may not have each kind that it asks for is refused, and told what lets it.
+    pub(crate) fn of(
+        server: &Server,
+        principal: &Principal,
+        api: ApiName,
+        kind: Option<&str>,
+        accept: Option<&str>,
+    ) -> Result<Self, Problem> {
+        let wanted = WantedKind::of(kind, accept);
+        let wanted = wanted.map_err(|error| Problem::new(ProblemCode::BadRequest, format!("{error}.")))?;
+        for kind in wanted.kinds() {
+            let needed = match kind {
+                TokenKind::Trade => Scope::Token(api.clone()),
+                TokenKind::Read => Scope::Read(api.clone()),
+            };
+            if !principal.may(&needed) {
+                server.audit_refusal(format!("{} lacks the scope {needed}", principal.name()));
+                return Err(principal.not_allowed(&[needed.to_string()]));
+            }
+        }
+        Self::unchecked(server, api, wanted)
+    }
+
+    /// For who may see how every token stands.
+    pub(crate) fn unchecked(server: &Server, api: ApiName, wanted: WantedKind) -> Result<Self, Problem> {
+        let (account, _) = server
+            .vega
+            .settings
+            .accounts
+            .find(&api)
+            .ok_or_else(|| unknown_api(server))?;
+        let names = wanted.names(&account.id, &api);
+        Ok(Self { api, wanted, names })
+    }
+
+    /// The name under which the token is kept that it asks for in the first place.
+    pub(crate) fn preferred(&self) -> &ApiName {
+        &self.names[0]
+    }
+}
+
 fn token_now(
     server: &Server,
-    name: &ApiName,
+    asked: &Asked,
     min_valid: TimeDelta,
     headers: &HeaderMap,
     consumer: Option<&Consumer>,
 ) -> Result<Response, Problem> {
-    let answered = server.vega.registry.read(name, |hot| {
-        let valid_until = hot.token().valid_until;
-        let left = valid_until - server.vega.clock.now();
-        if left < min_valid {
-            let words = format!(
-                "The token of {name} lives for {} more seconds, fewer than you ask for. Ask for fewer, or have a human sign \
-                 in from {} IST on.",
-                left.num_seconds(),
-                in_ist(new_one_from(valid_until)).format("%H:%M")
-            );
-            return Err(Problem::new(ProblemCode::HumanNeeded, words));
+    let mut dies_too_soon = None;
+    for name in &asked.names {
+        let answered = server.vega.registry.read(name, |hot| {
+            let valid_until = hot.token().valid_until;
+            let left = valid_until - server.vega.clock.now();
+            if left < min_valid {
+                return Err(too_short(&asked.api, hot.token(), left));
+            }
+            if let Some(consumer) = consumer {
+                let has = Some(hot.token().generation);
+                server.vega.consumers.saw(consumer.clone(), name, has);
+            }
+            Ok(answer(server, &asked.api, hot, headers))
+        });
+        match answered {
+            Some(Ok(answer)) => return Ok(answer),
+            Some(Err(problem)) => dies_too_soon = dies_too_soon.or(Some(problem)),
+            None => {}
         }
-        if let Some(consumer) = consumer {
-            let has = Some(hot.token().generation);
-            server.vega.consumers.saw(consumer.clone(), name, has);
-        }
-        Ok(answer(server, hot, headers))
-    });
-    answered.unwrap_or_else(|| Err(why_not(server, name)))
+    }
+    Err(dies_too_soon.unwrap_or_else(|| why_not(server, asked)))
+}
+
+fn too_short(api: &ApiName, token: &StoredToken, left: TimeDelta) -> Problem {
+    let seconds = left.num_seconds();
+    let words = match token.kind() {
+        TokenKind::Trade => format!(
+            "The token of {api} lives for {seconds} more seconds, fewer than you ask for. Ask for fewer, or have a human sign \
+             in from {} IST on.",
+            in_ist(new_one_from(token.valid_until)).format("%H:%M")
+        ),
+        TokenKind::Read => format!(
+            "The analytics token of account {} lives for {seconds} more seconds, fewer than you ask for. Ask for fewer, or give \
+             Vega a new one: `vega adopt --analytics {}`.",
+            token.account, token.account
+        ),
+    };
+    Problem::new(ProblemCode::HumanNeeded, words)
 }
 
 /// Shorter than any request may take.
@@ -185,8 +270,8 @@ static STALE_FOR: HeaderName = HeaderName::from_static("x-vega-stale-for");
 
 /// The answer to a program that may have the token: the token, or that the program has it. It says how long the database could not
 /// be asked, if so.
-pub(crate) fn answer(server: &Server, hot: &HotToken, headers: &HeaderMap) -> Response {
-    let mut answer = fresh_answer(hot, headers);
+pub(crate) fn answer(server: &Server, api: &ApiName, hot: &HotToken, headers: &HeaderMap) -> Response {
+    let mut answer = fresh_answer(api, hot, headers);
     if let Some(stale_for) = server.vega.registry.stale_for() {
         let seconds = HeaderValue::from(stale_for.as_secs());
         answer.headers_mut().insert(&STALE_FOR, seconds);
@@ -194,7 +279,7 @@ pub(crate) fn answer(server: &Server, hot: &HotToken, headers: &HeaderMap) -> Re
     answer
 }
 
-fn fresh_answer(hot: &HotToken, headers: &HeaderMap) -> Response {
+fn fresh_answer(api: &ApiName, hot: &HotToken, headers: &HeaderMap) -> Response {
     let tag = format!("\"{}\"", hot.version());
     let known = headers.get_all(header::IF_NONE_MATCH).iter();
     let mut known = known
@@ -203,7 +288,12 @@ fn fresh_answer(hot: &HotToken, headers: &HeaderMap) -> Response {
     if known.any(|known| known.trim().trim_start_matches("W/") == tag) {
         return (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response();
     }
-    let body = Bytes::from_owner(hot.answer(written));
+    let body = match hot.token().kind() {
+        TokenKind::Trade => hot.answer(|token| written(token.api.as_str(), token)),
+        // It is one for every API of its account, each of which it is asked for with.
+        TokenKind::Read => written(api.as_str(), hot.token()),
+    };
+    let body = Bytes::from_owner(body);
     (
         [
             (header::ETAG, tag.as_str()),
@@ -214,31 +304,74 @@ fn fresh_answer(hot: &HotToken, headers: &HeaderMap) -> Response {
         .into_response()
 }
 
-fn written(token: &StoredToken) -> TokenAnswer {
+fn written(api: &str, token: &StoredToken) -> TokenAnswer {
     // Longer than what goes with a token, so that no copy of it is left where the buffer was before it grew.
     let mut text = Vec::with_capacity(token.access_token.expose().len() + 512);
-    let view = TokenView::from(token);
+    let view = TokenView::of(api, token);
     serde_json::to_writer(&mut text, &view).expect("a view without maps and floats is JSON");
     TokenAnswer::new(text)
 }
 
 /// Why there is no token to serve, from the dashboard.
-fn why_not(server: &Server, name: &ApiName) -> Problem {
+fn why_not(server: &Server, asked: &Asked) -> Problem {
     let now = server.vega.clock.now();
     let problem = server.dashboard.look(|shown| {
-        let api = shown.apis.iter().find(|view| view.api == name.as_str())?;
-        Some(no_token(api, account_of(shown, api), now))
+        let api = shown.apis.iter().find(|view| view.api == asked.api.as_str())?;
+        Some(cause(api, account_of(shown, api), asked.wanted, now))
     });
     problem.unwrap_or_else(|| unknown_api(server))
 }
 
 /// The same for who is told of changes: nothing while the dashboard does not know yet that there is none.
-pub(crate) fn why_no_longer(server: &Server, name: &ApiName) -> Option<Problem> {
+pub(crate) fn why_no_longer(server: &Server, asked: &Asked) -> Option<Problem> {
     let now = server.vega.clock.now();
     server.dashboard.look(|shown| {
-        let api = shown.apis.iter().find(|view| view.api == name.as_str())?;
-        (!api.servable).then(|| no_token(api, account_of(shown, api), now))
+        let api = shown.apis.iter().find(|view| view.api == asked.api.as_str())?;
+        let account = account_of(shown, api);
+        let has_analytics = account
+            .and_then(|account| account.analytics.as_ref())
+            .is_some_and(|analytics| analytics.servable);
+        let is_there = asked.wanted.kinds().iter().any(|kind| match kind {
+            TokenKind::Trade => api.servable,
+            TokenKind::Read => has_analytics,
+        });
+        (!is_there).then(|| cause(api, account, asked.wanted, now))
     })
+}
+
+fn cause(api: &ApiView, account: Option<&AccountView>, wanted: WantedKind, now: DateTime<Utc>) -> Problem {
+    match wanted {
+        WantedKind::Trade | WantedKind::TradeOrRead => no_token(api, account, now),
+        WantedKind::Read => no_analytics(
+            &api.account,
+            account.and_then(|account| account.analytics.as_ref()),
+        ),
+    }
+}
+
+fn no_analytics(account: &str, analytics: Option<&AnalyticsView>) -> Problem {
+    let way_out = format!(
+        "Make one on Upstox's page (My apps, Analytics), and give it to Vega: `vega adopt --analytics {account}`."
+    );
+    match analytics.map(|analytics| analytics.status.into()) {
+        None => Problem::new(
+            ProblemCode::HumanNeeded,
+            format!("Account {account} has no analytics token. {way_out}"),
+        ),
+        Some(TokenStatus::Unknown) => Problem::new(
+            ProblemCode::TokenUnknown,
+            format!(
+                "Upstox did not say whether the analytics token of account {account} is good. Vega asks again."
+            ),
+        ),
+        Some(status) => Problem::new(
+            ProblemCode::HumanNeeded,
+            format!(
+                "The analytics token of account {account} is {}. {way_out}",
+                status_words(status)
+            ),
+        ),
+    }
 }
 
 fn account_of<'s>(shown: &'s Snapshot, api: &ApiView) -> Option<&'s AccountView> {
@@ -323,7 +456,7 @@ mod tests {
     use vega_domain::failure::{Failure, FailureReason};
     use vega_domain::ids::{AccountId, MobileNumber};
     use vega_domain::sign_in::OtpAllowance;
-    use vega_domain::token::{ApiStatus, TokenStatus};
+    use vega_domain::token::ApiStatus;
 
     use super::*;
 

@@ -8,10 +8,11 @@ use axum::extract::{Extension, Path, State};
 use vega_api_types::codes::TokenAnswer;
 use vega_domain::consumer::Consumer;
 use vega_domain::expiry::rfc3339_ist;
-use vega_domain::ids::{ApiName, Generation};
+use vega_domain::ids::Generation;
+use vega_domain::token_kind::TokenKind;
 use vega_services::{RejectionAnswer, ReportError, ReportedToken};
 
-use crate::api::apis::{unknown_api, why_no_longer};
+use crate::api::apis::{Asked, known_api, unknown_api, why_no_longer};
 use crate::auth::principal::Principal;
 use crate::http::error_responses::{BodyErrorResponses, ErrorResponses};
 use crate::http::extract::Body;
@@ -24,7 +25,8 @@ const OTHER_CAUSES: &str = "the error code that came with the refusal names it: 
                             registered; UDAPI1149, it needs the Plus plan; UDAPI1161, orders of that segment by API are off; \
                             UDAPI100067, it is not for a read-only token";
 
-fn view_of(server: &Server, api: &ApiName, answer: &RejectionAnswer) -> RejectionView {
+fn view_of(server: &Server, asked: &Asked, answer: &RejectionAnswer) -> RejectionView {
+    let (api, kind) = (&asked.api, asked.wanted.kinds()[0]);
     let reported = answer.reported;
     let (word, detail, failure) = match &answer.token {
         ReportedToken::Alive => {
@@ -34,15 +36,19 @@ fn view_of(server: &Server, api: &ApiName, answer: &RejectionAnswer) -> Rejectio
             (TokenAnswer::Alive, words, None)
         }
         ReportedToken::Dead => {
-            let way_out = why_no_longer(server, api).map(|problem| problem.view().detail.clone());
+            let way_out = why_no_longer(server, asked).map(|problem| problem.view().detail.clone());
             let words = format!("Generation {reported} is dead, and no program gets it any more.");
             let words = way_out.map_or_else(|| words.clone(), |way_out| format!("{words} {way_out}"));
             (TokenAnswer::Dead, words, None)
         }
         ReportedToken::Newer => {
             let words = format!(
-                "The newest is generation {}. Get it from /api/v1/apis/{api}/token.",
-                answer.newest
+                "The newest is generation {}. Get it from /api/v1/apis/{api}/token{}.",
+                answer.newest,
+                match kind {
+                    TokenKind::Trade => "",
+                    TokenKind::Read => "?kind=read",
+                }
             );
             (TokenAnswer::Newer, words, None)
         }
@@ -58,6 +64,7 @@ fn view_of(server: &Server, api: &ApiName, answer: &RejectionAnswer) -> Rejectio
     RejectionView {
         v: 1,
         api: api.to_string(),
+        kind: kind.into(),
         answer: word,
         detail,
         generation: reported.get(),
@@ -82,7 +89,9 @@ pub(crate) async fn report(
     Path(name): Path<String>,
     Body(body): Body<RejectionBody>,
 ) -> Result<Json<RejectionView>, Problem> {
-    let api = ApiName::new(name).map_err(|_| unknown_api(&server))?;
+    let api = known_api(&server, name)?;
+    let kind = body.kind.map(|kind| kind.as_str());
+    let asked = Asked::of(&server, &principal, api, kind, None)?;
     let generation = Generation::new(body.generation).map_err(|error| {
         Problem::new(
             ProblemCode::BadRequest,
@@ -92,13 +101,13 @@ pub(crate) async fn report(
     let answer = server
         .vega
         .rejections
-        .report(&api, generation, &principal.name())
+        .report(asked.preferred(), generation, &principal.name())
         .await;
     if let Some(consumer) = consumer.filter(|_| answer.is_ok()) {
-        server.vega.consumers.saw(consumer, &api, None);
+        server.vega.consumers.saw(consumer, asked.preferred(), None);
     }
     match answer {
-        Ok(answer) => Ok(Json(view_of(&server, &api, &answer))),
+        Ok(answer) => Ok(Json(view_of(&server, &asked, &answer))),
         Err(ReportError::UnknownApi(_)) => Err(unknown_api(&server)),
         Err(error @ ReportError::Future { .. }) => {
             let words = format!("{error}. Send the one that came with the token.");

@@ -51,7 +51,7 @@ impl LocalPrincipal {
     /// Whether it has what a call needs.
     pub(crate) fn may(&self, needed: &Scope) -> bool {
         match &self.grants {
-            Grants::OfOwnUser => matches!(needed, Scope::Status | Scope::Token(_)),
+            Grants::OfOwnUser => matches!(needed, Scope::Status | Scope::Token(_) | Scope::Read(_)),
             Grants::OfRules(scopes) => scopes.iter().any(|scope| scope.allows(needed)),
         }
     }
@@ -89,6 +89,7 @@ mod tests {
         let own = LocalPrincipal::of(&own(), &[], None).unwrap();
         let may = |scope: &Scope| own.may(scope);
         assert!(may(&Scope::Status) && may(&token("PRIMARY")));
+        assert!(may(&Scope::Read(ApiName::new("PRIMARY").unwrap())));
         assert!(!may(&Scope::Runs) && !may(&Scope::Admin));
     }
 

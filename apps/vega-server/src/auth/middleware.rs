@@ -85,26 +85,7 @@ pub(crate) async fn require_scope(
             path.as_str()
         ));
         let scopes = route.access.scopes(api.as_ref());
-        let words = match &principal {
-            Principal::Key(key) => match &*scopes {
-                [] => format!(
-                    "No access key may do this, so {} may not: only the console may.",
-                    key.name
-                ),
-                [first, ..] => format!(
-                    "The access key {} lacks the scope for this: {}. `vega key add NAME --scope {first}` makes one that has it.",
-                    key.name,
-                    scopes.join(" or ")
-                ),
-            },
-            Principal::Console(..) => "The console may not do this; a program with an access key may.".into(),
-            Principal::Local(local) => format!(
-                "User {} may not do this at the socket. A [[socket]] rule in vega.toml lets other users read; an access key may do \
-                 more.",
-                local.uid
-            ),
-        };
-        return Problem::new(ProblemCode::NotAllowed, words).into_response();
+        return principal.not_allowed(&scopes).into_response();
     }
     let consumer = principal.consumer(request.headers(), access_path);
     request.extensions_mut().insert(consumer);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, HeaderName};
 use vega_api_types::ProblemCode;
 use vega_bootstrap::Vega;
-use vega_domain::access::{AccessKey, ConsoleSession};
+use vega_domain::access::{AccessKey, ConsoleSession, Scope};
 use vega_domain::consumer::{AccessPath, Consumer, ConsumerIdentity};
 use vega_domain::expiry::in_ist;
 use vega_domain::ids::ConsumerName;
@@ -48,6 +48,39 @@ impl Principal {
             return Ok(());
         }
         Err(Problem::new(ProblemCode::NotSignedIn, words))
+    }
+
+    /// Whether it has this scope.
+    pub(crate) fn may(&self, needed: &Scope) -> bool {
+        match self {
+            Self::Key(key) => key.may(needed),
+            Self::Local(local) => local.may(needed),
+            Self::Console(..) => false,
+        }
+    }
+
+    /// That it may not do what one of these scopes allows, none where only the console may; and what lets it.
+    pub(crate) fn not_allowed(&self, scopes: &[String]) -> Problem {
+        let words = match self {
+            Self::Key(key) => match scopes {
+                [] => format!(
+                    "No access key may do this, so {} may not: only the console may.",
+                    key.name
+                ),
+                [first, ..] => format!(
+                    "The access key {} lacks the scope for this: {}. `vega key add NAME --scope {first}` makes one that has it.",
+                    key.name,
+                    scopes.join(" or ")
+                ),
+            },
+            Self::Console(..) => "The console may not do this; a program with an access key may.".into(),
+            Self::Local(local) => format!(
+                "User {} may not do this at the socket. A [[socket]] rule in vega.toml lets other users read; an access key may do \
+                 more.",
+                local.uid
+            ),
+        };
+        Problem::new(ProblemCode::NotAllowed, words)
     }
 
     /// Its name in the audit trail and in messages.

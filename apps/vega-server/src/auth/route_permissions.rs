@@ -44,6 +44,8 @@ impl Access {
             (RequiredScope::Admin, _) => Scope::Admin.to_string(),
             (RequiredScope::TokenOfPath, Some(api)) => Scope::Token(api.clone()).to_string(),
             (RequiredScope::TokenOfPath, None) => "token:API".into(),
+            (RequiredScope::ReadOfPath, Some(api)) => Scope::Read(api.clone()).to_string(),
+            (RequiredScope::ReadOfPath, None) => "read:API".into(),
         };
         keys.iter().map(name).collect()
     }
@@ -57,6 +59,8 @@ pub(crate) enum RequiredScope {
     Admin,
     /// The token of the API in the path.
     TokenOfPath,
+    /// The analytics token of its account.
+    ReadOfPath,
 }
 
 impl RequiredScope {
@@ -67,7 +71,8 @@ impl RequiredScope {
             (Self::Runs, _) => may(&Scope::Runs),
             (Self::Admin, _) => may(&Scope::Admin),
             (Self::TokenOfPath, Some(api)) => may(&Scope::Token(api.clone())),
-            (Self::TokenOfPath, None) => false,
+            (Self::ReadOfPath, Some(api)) => may(&Scope::Read(api.clone())),
+            (Self::TokenOfPath | Self::ReadOfPath, None) => false,
         }
     }
 }
@@ -95,8 +100,9 @@ const READERS: Access = only(
 const METRICS: Access = only(&[RequiredScope::Status, RequiredScope::Admin], true);
 const RUNNERS: Access = only(&[RequiredScope::Runs], true);
 const ADMINS: Access = only(&[RequiredScope::Admin], true);
-/// Holders of the API's token. A console session reads no tokens.
-const TOKEN_HOLDERS: Access = only(&[RequiredScope::TokenOfPath], false);
+/// Holders of a token that is given out for the API. A console session reads no tokens. Who asks for which kind, and may have it, is looked
+/// at where it is given.
+const TOKEN_HOLDERS: Access = only(&[RequiredScope::TokenOfPath, RequiredScope::ReadOfPath], false);
 /// The same, and whoever sees how each token stands.
 const TOKEN_WATCHERS: Access = only(
     &[
@@ -104,6 +110,7 @@ const TOKEN_WATCHERS: Access = only(
         RequiredScope::Runs,
         RequiredScope::Admin,
         RequiredScope::TokenOfPath,
+        RequiredScope::ReadOfPath,
     ],
     true,
 );

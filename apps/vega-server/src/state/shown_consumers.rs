@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use vega_api_types::ConsumerView;
-use vega_domain::ids::Generation;
+use vega_domain::ids::{AccountId, ApiName, Generation};
 
 use crate::server::Server;
 
@@ -45,8 +45,13 @@ pub(crate) fn show(server: &Server) {
 pub(crate) fn views(server: &Server) -> Vec<ConsumerView> {
     let now = server.vega.clock.now();
     let newest: HashMap<String, Generation> = server.dashboard.look(|shown| {
-        let apis = shown.apis.iter();
-        apis.filter_map(|api| Some((api.api.clone(), Generation::new(api.generation?).ok()?)))
+        let apis = shown.apis.iter().map(|api| (api.api.clone(), api.generation));
+        let analytics = shown.accounts.iter().filter_map(|account| {
+            let name = ApiName::of_analytics(&AccountId::new(&*account.account).ok()?);
+            Some((name.to_string(), account.analytics.as_ref()?.generation))
+        });
+        apis.chain(analytics)
+            .filter_map(|(name, newest)| Some((name, Generation::new(newest?).ok()?)))
             .collect()
     });
     let known = server.vega.consumers.known().into_iter();

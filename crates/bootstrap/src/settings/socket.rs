@@ -182,7 +182,7 @@ fn scopes(table: &Table<'_>) -> Result<Vec<Scope>, SettingsError> {
     }
     let scope = |item: &Item| match item {
         Item::One(text) => match Scope::parse(text) {
-            Ok(scope @ (Scope::Status | Scope::Token(_))) => Ok(scope),
+            Ok(scope @ (Scope::Status | Scope::Token(_) | Scope::Read(_))) => Ok(scope),
             // To be there is no word of a human's.
             Ok(_) => Err(SettingsError::WrongValue {
                 name: name.clone(),

@@ -4,6 +4,7 @@
 use vega_domain::ids::ApiName;
 use vega_domain::ports::Clock;
 use vega_domain::token::StoredToken;
+use vega_domain::token_kind::WantedKind;
 use vega_persistence::tokens_without_opening;
 use vega_services::servable_of;
 
@@ -14,5 +15,5 @@ use crate::settings::Settings;
 pub async fn token_without_opening(settings: &Settings, api: &ApiName) -> Option<StoredToken> {
     let now = SystemClock::new().now();
     let stored = tokens_without_opening(&settings.database_url, &settings.key_source).await?;
-    servable_of(stored, &settings.accounts, api, now)
+    servable_of(stored, &settings.accounts, api, WantedKind::Trade, now)
 }

@@ -12,6 +12,7 @@ use vega_domain::ports::{
 use vega_domain::row_faults::RowFaults;
 use vega_domain::run::RunRecord;
 use vega_domain::token::StoredToken;
+use vega_domain::token_kind::WantedKind;
 use vega_orchestration::{CooldownManager, OverviewService};
 use vega_persistence::{
     DataSource, RowScope, SqlCooldownRepository, SqlExecutionStateRepository, SqlSignInJournal,
@@ -153,7 +154,13 @@ impl StoredState {
     pub async fn token(&self, api: &ApiName) -> Result<Option<StoredToken>, StoreError> {
         let stored = self.tokens.load_all().await?;
         let readable = stored.into_iter().filter_map(LoadedToken::ok).collect();
-        Ok(servable_of(readable, &self.accounts, api, self.clock.now()))
+        Ok(servable_of(
+            readable,
+            &self.accounts,
+            api,
+            WantedKind::Trade,
+            self.clock.now(),
+        ))
     }
 
     /// Who signs in now.

@@ -16,6 +16,7 @@ use vega_persistence::{
 /// The repositories of one installation.
 pub(crate) struct Stores {
     pub(crate) tokens: Arc<dyn UpstoxTokenRepository>,
+    pub(crate) adoption: Arc<SqlTokenRepository>,
     pub(crate) attempts: Arc<dyn SignInAttempts>,
     pub(crate) otp_ledger: Arc<dyn OtpLedger>,
     pub(crate) codes: Arc<dyn CodeDelivery>,
@@ -44,6 +45,7 @@ impl Stores {
         let tokens = SqlTokenRepository::new(data.clone());
         let journal = Arc::new(SqlSignInJournal::new(data.clone()));
         Self {
+            adoption: Arc::new(tokens.clone()),
             tokens: Arc::new(SpoolingTokenRepository::new(
                 tokens,
                 spool.clone(),

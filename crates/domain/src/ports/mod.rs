@@ -28,6 +28,7 @@ mod sign_in;
 mod sign_in_attempts;
 mod sign_in_requirements;
 mod store_error;
+mod token_adoption;
 mod token_changes;
 mod token_exchange;
 mod token_file_writer;
@@ -60,6 +61,7 @@ pub use sign_in::{OtpPermit, SignIn, SignInRequest, SignInSession};
 pub use sign_in_attempts::{LeftAnswer, NewAttempt, SignInAttempts, UnfinishedAttempt};
 pub use sign_in_requirements::{BrowserWindow, SignInRequirements, Unmet};
 pub use store_error::{StorageCause, StorageKind, StoreError};
+pub use token_adoption::TokenAdoption;
 pub use token_changes::TokenChanges;
 pub use token_exchange::{ExchangeError, TokenAnswer, TokenExchange};
 pub use token_file_writer::{Found, TokenFileInspector, TokenFileWriter};
@@ -79,7 +81,7 @@ pub use self::{
     operator::MockPresenter, operator::MockPrompter, otp_ledger::MockOtpLedger, profile::MockProfileApi,
     run_history::MockRunHistory, session_logout::MockSessionLogout, sign_in::MockOtpPermit,
     sign_in::MockSignIn, sign_in::MockSignInSession, sign_in_attempts::MockSignInAttempts,
-    token_changes::MockTokenChanges, token_exchange::MockTokenExchange,
+    token_adoption::MockTokenAdoption, token_changes::MockTokenChanges, token_exchange::MockTokenExchange,
     token_file_writer::MockTokenFileInspector, token_file_writer::MockTokenFileWriter,
     token_repository::MockUpstoxTokenRepository, token_spool::MockTokenSpool,
 };

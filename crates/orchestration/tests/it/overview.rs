@@ -2,6 +2,7 @@
 
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::ApiName;
+use vega_domain::overview::Statuses;
 use vega_domain::ports::Clock;
 use vega_domain::sign_in::OtpAllowance;
 use vega_domain::token::TokenStatus;
@@ -71,7 +72,13 @@ async fn an_overview_of_some_apis_is_of_those_and_of_every_account() {
     let mut statuses = service.all().await.unwrap().statuses;
     statuses.retain(|status| status.api.as_str() == "OPTIONCHAIN1");
 
-    let overview = service.of(statuses).await.unwrap();
+    let overview = service
+        .of(Statuses {
+            apis: statuses,
+            analytics: Vec::new(),
+        })
+        .await
+        .unwrap();
     assert_eq!((overview.statuses.len(), overview.evidence.len()), (1, 0));
     assert_eq!(
         (

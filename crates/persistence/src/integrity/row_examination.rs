@@ -204,7 +204,7 @@ impl FoundRows {
             let (kind, rest) = name.split_once(' ').unwrap_or((name, ""));
             let is_gone = match kind {
                 // Those are of no row.
-                "revoked" | "told" | "lost" => false,
+                "revoked" | "stopped" | "told" | "lost" => false,
                 "presses" => {
                     scope == RowScope::All
                         && self.presses.get(name).copied().unwrap_or_default()

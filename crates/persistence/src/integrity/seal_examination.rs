@@ -33,7 +33,7 @@ impl DataSource {
                     AuditKind::SealBroken,
                     format!("{why} [{}]", broken_seal::mark(&value.envelope)),
                 );
-                entry.api = ApiName::new(place.api).ok();
+                entry.api = ApiName::stored(place.api).ok();
                 broken.push(entry);
             }
         }

@@ -223,7 +223,7 @@ async fn examine(draft: &Path) -> Result<(u32, u64), BackupError> {
     let found: (String, i64, u32, i64) = sqlx::query_as(
         "SELECT (SELECT group_concat(quick_check, '; ') FROM pragma_quick_check), \
              (SELECT application_id FROM pragma_application_id), \
-             (SELECT count(DISTINCT api) FROM upstox_tokens), (SELECT count(*) FROM audit_events)",
+             (SELECT count(DISTINCT api) FROM upstox_tokens WHERE api NOT LIKE '@%'), (SELECT count(*) FROM audit_events)",
     )
     .fetch_one(&copy)
     .await

@@ -40,7 +40,7 @@ impl AuditEntryRow {
                 at: self.at,
                 kind: AuditKind::parse(&self.kind)?,
                 account: self.account.map(AccountId::new).transpose()?,
-                api: self.api.map(ApiName::new).transpose()?,
+                api: self.api.map(ApiName::stored).transpose()?,
                 run: self.run_id.map(RunId::from_uuid),
                 detail: self.detail,
             },

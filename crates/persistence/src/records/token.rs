@@ -112,7 +112,7 @@ impl TokenRow {
         let access_token = sealer.open_text(self.place(), &self.sealed_access_token)?;
         Ok(StoredToken {
             last_check: self.last_check()?,
-            api: ApiName::new(self.api).map_err(unreadable)?,
+            api: ApiName::stored(self.api).map_err(unreadable)?,
             account: AccountId::new(self.account).map_err(unreadable)?,
             client_id: ClientId::new(self.client_id).map_err(unreadable)?,
             user_id: UserId::new(self.user_id).map_err(unreadable)?,

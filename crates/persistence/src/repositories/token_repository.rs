@@ -62,7 +62,8 @@ impl UpstoxTokenRepository for SqlTokenRepository {
     async fn owner(&self, account: &AccountId) -> Result<Option<UserId>, StoreError> {
         let mut reading = self.0.read().await?;
         let rows = sql::query(
-            "SELECT * FROM upstox_tokens WHERE account = $1 AND verified_at IS NOT NULL ORDER BY verified_at DESC",
+            "SELECT * FROM upstox_tokens WHERE account = $1 AND verified_at IS NOT NULL AND api NOT LIKE '@%'
+             ORDER BY verified_at DESC",
         )
         .bind(account.as_str())
         .fetch_all(&mut reading)
@@ -209,7 +210,7 @@ pub(crate) async fn load_newest(mut reading: Reading) -> Result<Vec<LoadedToken>
 /// A token whose row was removed outside Vega.
 fn gone(api: &str, mark: &Mark) -> Result<UnreadableToken, StoreError> {
     Ok(UnreadableToken {
-        api: ApiName::new(api).map_err(unreadable)?,
+        api: ApiName::stored(api).map_err(unreadable)?,
         generation: generation_of(mark).unwrap_or(Generation::FIRST),
         valid_until: mark.time.unwrap_or_default(),
         error: changed_outside(row_marks::token(api, mark.number), Misfit::Gone),
@@ -226,7 +227,7 @@ struct FoundToken {
 impl FoundToken {
     fn read(row: &Row, judge: &Judge) -> Result<Self, StoreError> {
         let api: String = row.try_get("api").map_err(unreadable)?;
-        let api = ApiName::new(api).map_err(unreadable)?;
+        let api = ApiName::stored(api).map_err(unreadable)?;
         let called = row_marks::called(&TOKENS, row);
         Ok(Self {
             fits: judge.fits(&TOKENS, row, Whose::Token(api.as_str()), called),

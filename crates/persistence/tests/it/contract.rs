@@ -43,6 +43,7 @@ pub(crate) fn stores_over(data: &DataSource) -> Stores {
         attempts: Arc::new(attempts),
         otp_ledger: journal.clone(),
         codes: journal,
+        adoption: Arc::new(tokens.clone()),
         tokens: Arc::new(SpoolingTokenRepository::new(tokens, spool.clone(), events)),
         keys: access.clone(),
         sessions: access,

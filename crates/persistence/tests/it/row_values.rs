@@ -9,18 +9,20 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteSy
 use vega_domain::access::{ConsoleLink, ConsoleSession, SecretHash};
 use vega_domain::audit::AuditKind;
 use vega_domain::clock_reading::ClockReading;
+use vega_domain::consumer::{ConsumerIdentity, ConsumerStop};
 use vega_domain::cooldown::{AccountHold, Cooldown};
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::{AccessKeyId, AttemptId, Generation, SessionId};
 use vega_domain::ports::{
-    AccessKeys, ConsoleSessions, CooldownRepository, FileDeliveries, OtpGrant, OtpLedger, SignInAttempts,
-    StoreError, TokenCheck, UpstoxTokenRepository,
+    AccessKeys, ConsoleSessions, Consumers, CooldownRepository, FileDeliveries, OtpGrant, OtpLedger,
+    SignInAttempts, StoreError, TokenCheck, UpstoxTokenRepository,
 };
 use vega_domain::row_faults::RowFaults;
 use vega_domain::sign_in::OtpBudget;
 use vega_domain::token::{CheckResult, LastCheck};
 use vega_persistence::{
-    RowScope, SqlAccessRepository, SqlCooldownRepository, SqlFileDeliveries, tokens_without_opening,
+    RowScope, SqlAccessRepository, SqlConsumers, SqlCooldownRepository, SqlFileDeliveries,
+    tokens_without_opening,
 };
 
 use crate::access_repository::key;
@@ -170,6 +172,19 @@ impl Stage {
             .record(&delivery(), &[])
             .await
             .unwrap();
+        // In the list of latest changes alone.
+        let stopped = ConsumerStop {
+            identity: ConsumerIdentity::Key(bot.key.id),
+            name: "bot".into(),
+            since: at(5),
+            reason: String::new(),
+        };
+        assert!(
+            SqlConsumers::new(stage.fixture.data.clone())
+                .stop(&stopped, &entry(AuditKind::ConsumerStopped))
+                .await
+                .unwrap()
+        );
         assert_eq!(stage.faults().await, RowFaults::default());
         stage
     }

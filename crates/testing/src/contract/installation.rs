@@ -7,7 +7,7 @@ use vega_domain::ids::{AccessKeyId, AttemptId};
 use vega_domain::ports::{
     AccessKeys, AuditHistory, AuditTrail, CodeDelivery, ConsoleSessions, Consumers, CooldownRepository,
     ExecutionStateRepository, FileDeliveries, LoginLease, OtpLedger, RunHistory, SignInAttempts,
-    TokenChanges, TokenSpool, UpstoxTokenRepository,
+    TokenAdoption, TokenChanges, TokenSpool, UpstoxTokenRepository,
 };
 
 use crate::memory_store::MemoryStore;
@@ -22,6 +22,7 @@ pub struct Stores {
     pub otp_ledger: Arc<dyn OtpLedger>,
     pub codes: Arc<dyn CodeDelivery>,
     pub tokens: Arc<dyn UpstoxTokenRepository>,
+    pub adoption: Arc<dyn TokenAdoption>,
     pub keys: Arc<dyn AccessKeys>,
     pub sessions: Arc<dyn ConsoleSessions>,
     pub consumers: Arc<dyn Consumers>,
@@ -69,6 +70,7 @@ impl Stores {
             otp_ledger: store.clone(),
             codes: store.clone(),
             tokens: store.clone(),
+            adoption: store.clone(),
             keys: store.clone(),
             sessions: store.clone(),
             consumers: store.clone(),

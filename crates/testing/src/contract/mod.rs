@@ -117,6 +117,8 @@ suite! {
         every_api_has_its_newest_token,
         one_unreadable_token_does_not_hide_the_others,
         an_account_is_whose_its_newest_verified_token_is,
+        an_adopted_token_follows_the_newest_one,
+        an_analytics_token_is_kept_beside_the_others,
         a_stale_generation_is_refused_and_nothing_is_written,
         one_attempt_brings_one_token,
         a_check_keeps_the_first_verdicts_and_touches_only_its_generation,

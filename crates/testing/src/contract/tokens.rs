@@ -3,9 +3,10 @@
 use chrono::TimeDelta;
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::failure::{Failure, FailureReason};
-use vega_domain::ids::{AccountId, Generation, UserId};
+use vega_domain::ids::{AccountId, ApiName, AttemptId, ClientId, Generation, UserId};
 use vega_domain::ports::{StoreError, TokenCheck};
 use vega_domain::token::{CheckResult, LastCheck};
+use vega_domain::token_kind::TokenKind;
 
 use super::contract_fixture::{ContractFixture, is_conflict};
 use super::installation::Installation;
@@ -105,6 +106,95 @@ pub async fn an_account_is_whose_its_newest_verified_token_is<I: Installation>()
     assert_eq!(owner, Some(UserId::new("CD5678").unwrap()));
     let other = AccountId::new("family").unwrap();
     assert_eq!(fixture.tokens.owner(&other).await.unwrap(), None);
+}
+
+pub async fn an_adopted_token_follows_the_newest_one<I: Installation>() {
+    let fixture = ContractFixture::<I>::new().await;
+    let run = fixture.running(&["PRIMARY"]).await;
+    fixture.has(run, "PRIMARY", 1).await;
+    let before = fixture.audit().await.len();
+
+    let adopt = async |generation| {
+        let adopted = token(AttemptId::at(at(7)), "PRIMARY", generation).token;
+        let audit = entry(AuditKind::TokenStored);
+        fixture.adoption.adopt(&adopted, &audit).await
+    };
+    for generation in [1, 3] {
+        is_conflict(&adopt(generation).await);
+    }
+    assert_eq!(fixture.audit().await.len(), before);
+    adopt(2).await.unwrap();
+    assert_eq!(fixture.audit().await.len(), before + 1);
+    let found = fixture.token("PRIMARY").await;
+    assert_eq!(found.access_token.expose(), "CANARY-token-PRIMARY-2");
+
+    // The next sign-in goes on from there.
+    let attempt = fixture.answered(run, "PRIMARY", 3).await;
+    fixture.store(&token(attempt, "PRIMARY", 3)).await.unwrap();
+    is_conflict(&adopt(3).await);
+}
+
+/// It is checked and taken back like any other, and says nothing of whose the account is.
+pub async fn an_analytics_token_is_kept_beside_the_others<I: Installation>() {
+    let fixture = ContractFixture::<I>::new().await;
+    let run = fixture.running(&["PRIMARY"]).await;
+    fixture.has(run, "PRIMARY", 1).await;
+    let owner = fixture.tokens.owner(&account()).await.unwrap();
+    let name = ApiName::of_analytics(&account());
+    assert_eq!(fixture.tokens.newest_generation(&name).await.unwrap(), None);
+
+    let mut analytics = token(AttemptId::at(at(7)), "PRIMARY", 1).token;
+    analytics.api = name.clone();
+    analytics.user_id = UserId::new("ZZ9999").unwrap();
+    analytics.client_id = ClientId::of_no_app();
+    analytics.verified_at = Some(at(1_000));
+    analytics.valid_until = at(0) + TimeDelta::days(365);
+    let audit = entry(AuditKind::TokenStored);
+    fixture.adoption.adopt(&analytics, &audit).await.unwrap();
+
+    let there = fixture.elsewhere().await;
+    let all = there.tokens.load_all().await.unwrap();
+    let names: Vec<String> = all
+        .iter()
+        .map(|token| token.as_ref().unwrap().api.to_string())
+        .collect();
+    assert_eq!(names, [name.as_str(), "PRIMARY"]);
+    assert_eq!(there.tokens.owner(&account()).await.unwrap(), owner);
+    assert_eq!(
+        there.tokens.newest_generation(&name).await.unwrap(),
+        Some(Generation::FIRST)
+    );
+
+    // As long as it lives nothing of it is erased, and its checks are its own.
+    assert_eq!(
+        there
+            .tokens
+            .erase_dead(at(0) + TimeDelta::days(364))
+            .await
+            .unwrap(),
+        1
+    );
+    let check = TokenCheck {
+        api: name.clone(),
+        generation: Generation::FIRST,
+        check: LastCheck {
+            at: at(2_000),
+            result: CheckResult::Invalid,
+        },
+    };
+    let mut told = entry(AuditKind::TokenChecked);
+    told.api = Some(name.clone());
+    assert_eq!(
+        there.tokens.record_checks(&[(check, told)]).await.unwrap(),
+        [true]
+    );
+    let refused = fixture.token(name.as_str()).await;
+    assert_eq!(
+        (refused.kind(), refused.rejected_at),
+        (TokenKind::Read, Some(at(2_000)))
+    );
+    let entries = fixture.audit().await;
+    assert_eq!(entries.last().unwrap().api, Some(name));
 }
 
 pub async fn a_stale_generation_is_refused_and_nothing_is_written<I: Installation>() {

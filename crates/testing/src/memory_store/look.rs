@@ -12,8 +12,8 @@ use super::store::MemoryStore;
 use super::tables::{AttemptRow, End, PressRow, TokenRow};
 
 impl TokenRow {
-    /// A token that no attempt of this test brought.
-    fn put(token: StoredToken) -> Self {
+    /// A token that no attempt brought.
+    pub(super) fn put(token: StoredToken) -> Self {
         Self {
             attempt: AttemptId::at(token.issued_at),
             token,

@@ -7,8 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::ids::{AccountId, ApiName, Generation, UserId};
 use vega_domain::ports::{
-    LeftAnswer, LoadedToken, RecordedCheck, StoreError, UnreadableToken, UpstoxTokenRepository,
-    entry_for_unchanged,
+    LeftAnswer, LoadedToken, RecordedCheck, StoreError, TokenAdoption, UnreadableToken,
+    UpstoxTokenRepository, entry_for_unchanged,
 };
 use vega_domain::secret::AccessToken;
 use vega_domain::sign_in::AttemptState;
@@ -174,6 +174,21 @@ impl MemoryStore {
 }
 
 #[async_trait]
+impl TokenAdoption for MemoryStore {
+    async fn adopt(&self, token: &StoredToken, audit: &AuditEntry) -> Result<(), StoreError> {
+        self.commit(&format!("adopt {}", token.api), |tables| {
+            let before = tables.newest_token(&token.api).map(|row| row.token.generation);
+            if token.generation != Generation::after(before) {
+                return conflict("another token was stored first");
+            }
+            tables.tokens.push(TokenRow::put(token.clone()));
+            let subject = Subject::Token(&token.access_token);
+            Ok(Done::with((), &about(audit, &subject)))
+        })
+    }
+}
+
+#[async_trait]
 impl UpstoxTokenRepository for MemoryStore {
     async fn load_all(&self) -> Result<Vec<LoadedToken>, StoreError> {
         self.look("tokens", Tables::newest_tokens)
@@ -186,7 +201,8 @@ impl UpstoxTokenRepository for MemoryStore {
     async fn owner(&self, account: &AccountId) -> Result<Option<UserId>, StoreError> {
         self.look("owner", |tables| {
             let stored = tables.tokens.iter().map(|row| &row.token);
-            let verified = stored.filter(|token| token.account == *account && token.verified_at.is_some());
+            let of_account = stored.filter(|token| token.account == *account && !token.api.is_of_analytics());
+            let verified = of_account.filter(|token| token.verified_at.is_some());
             verified
                 .max_by_key(|token| token.verified_at)
                 .map(|token| token.user_id.clone())

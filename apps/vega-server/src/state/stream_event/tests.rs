@@ -232,7 +232,7 @@ fn of_one_token() -> [TokenStreamEvent; 4] {
     let token = builders::token(AttemptId::at(at), "PRIMARY", 1).token;
     let cools_down = Problem::new(ProblemCode::CoolingDown, "words").until(at, at);
     [
-        TokenStreamEvent::Token(TokenStateView::with(&token, "1-0011223344556677")),
+        TokenStreamEvent::Token(TokenStateView::with("PRIMARY", &token, "1-0011223344556677")),
         TokenStreamEvent::Token(TokenStateView::without("PRIMARY", None)),
         TokenStreamEvent::Token(TokenStateView::without("PRIMARY", Some(cools_down.view()))),
         TokenStreamEvent::End(StreamEndView {
