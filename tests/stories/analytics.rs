@@ -1,8 +1,11 @@
 //! An account's analytics token: it is proven by a price, goes on over 03:30, and only who may have it and asks for it gets it.
 
+use std::time::Duration;
+
 use anyhow::{Result, ensure};
 use rstest::rstest;
 use serde_json::{Value, json};
+use vega_client::{TokenSource, Verdict};
 use vega_tests::{Answer, Caller, Desk, Engine, Request, Server, Upstox, until};
 
 use crate::server_route_permissions::key;
@@ -101,6 +104,25 @@ async fn it_is_given_to_who_may_have_it_and_to_nobody_who_trades(
             .is_ok_and(|(_, answer)| answer["access_token"] == json!(day))
     });
     assert!(has_days.await, "{}", server.log());
+
+    // The library's reader of it.
+    let key_file = desk.path().join("charts.header");
+    let Caller::Key(access_key) = &charts else {
+        anyhow::bail!("no key")
+    };
+    std::fs::write(&key_file, format!("Authorization: Bearer {access_key}\n"))?;
+    let library = vega_client::Server::at(format!("http://127.0.0.1:{}", server.own_port()))
+        .key_file(&key_file)
+        .build()?;
+    let tokens = library.read_tokens(API)?;
+    let read = tokens.current(Duration::from_hours(24)).await?;
+    assert_eq!((read.expose(), read.generation().get()), (&*made, 1));
+    assert_eq!(tokens.report_rejected(read.generation()).await?, Verdict::Alive);
+    let refused = library.tokens(API)?.current(Duration::ZERO).await.unwrap_err();
+    assert!(
+        matches!(refused, vega_client::Error::Refused { .. }),
+        "{refused:?}"
+    );
 
     // A report of it is examined with a price.
     let alive = report(&server, &charts, &json!({ "generation": 1, "kind": "read" })).await?;

@@ -108,9 +108,6 @@ function wayOut(/** @type {number} */ status, /** @type {string} */ code) {
   if (status === 401) {
     return " If the key was revoked or has expired, put a new one into keyFile (`vega key add NAME --scope token:API`).";
   }
-  if (code === "not_allowed") {
-    return " The key needs the scope token:API (`vega key add NAME --scope token:API`); over the socket, a [[socket]] rule gives it.";
-  }
   return code === "not_found"
     ? " This vega-server is older than this library needs: update it."
     : "";

@@ -12,8 +12,11 @@ import { TokenMemory } from "./token-memory.js";
 /** The longest until the wall clock is looked at again: it may be set, and a machine may sleep. */
 const LOOK_AT_CLOCK_MS = 30_000;
 
+/** @typedef {"trade" | "read"} Kind What a token opens: everything that its app may do, or only market data. */
+
 export class Core {
   #path;
+  #kind;
   #http;
   #world;
   #memory;
@@ -27,16 +30,19 @@ export class Core {
   #expiry;
 
   /**
-   * @param {string} api
+   * @param {{ api: string, kind: Kind }} wanted
    * @param {HttpClient} http
    * @param {World} world
    */
-  constructor(api, http, world) {
+  constructor({ api, kind }, http, world) {
+    this.#kind = kind;
     this.#path = `/api/v1/apis/${encodeURIComponent(api)}`;
     this.#http = http;
     this.#world = world;
     this.#memory = new TokenMemory(api);
-    this.#follower = new Follower(this.#path, http, this.#memory, world, () => this.#changed());
+    this.#follower = new Follower({ path: this.#path, kind }, http, this.#memory, world, () =>
+      this.#changed(),
+    );
   }
 
   get isClosed() {
@@ -136,7 +142,10 @@ export class Core {
           method: "POST",
           path: `${this.#path}/rejections`,
           headers: { "content-type": "application/json" },
-          body: JSON.stringify({ generation }),
+          // Servers that know one kind alone are asked as before.
+          body: JSON.stringify(
+            this.#kind === "trade" ? { generation } : { generation, kind: this.#kind },
+          ),
           signal: this.#closed.signal,
           inBackground: false,
         },

@@ -11,11 +11,13 @@ import { Refused } from "./refusal.js";
 /** @import { Ending } from "./backoff.js" */
 /** @import { HttpClient } from "./http.js" */
 /** @import { Refusal } from "./refusal.js" */
+/** @import { Kind } from "./core.js" */
 /** @import { TokenMemory } from "./token-memory.js" */
 /** @import { World } from "./world.js" */
 
 export class Follower {
   #path;
+  #query;
   #http;
   #memory;
   #world;
@@ -29,14 +31,16 @@ export class Follower {
   #isAsking = false;
 
   /**
-   * @param {string} path Of the API, such as `/api/v1/apis/PRIMARY`.
+   * @param {{ path: string, kind: Kind }} wanted `path`: of the API, such as `/api/v1/apis/PRIMARY`.
    * @param {HttpClient} http
    * @param {TokenMemory} memory
    * @param {World} world
    * @param {() => void} changed Called after each change of the memory.
    */
-  constructor(path, http, memory, world, changed) {
+  constructor({ path, kind }, http, memory, world, changed) {
     this.#path = path;
+    // Servers that know one kind alone are asked as before.
+    this.#query = kind === "trade" ? "" : `?kind=${kind}`;
     this.#http = http;
     this.#memory = memory;
     this.#world = world;
@@ -84,7 +88,7 @@ export class Follower {
     try {
       const stream = await this.#http.open({
         method: "GET",
-        path: `${this.#path}/events`,
+        path: `${this.#path}/events${this.#query}`,
         headers: { accept: "text/event-stream" },
         signal: this.#stopped.signal,
         inBackground: true,
@@ -154,7 +158,7 @@ export class Follower {
     try {
       const answer = await this.#http.ask({
         method: "GET",
-        path: `${this.#path}/token`,
+        path: `${this.#path}/token${this.#query}`,
         headers: tag === undefined ? {} : { "if-none-match": tag },
         signal: this.#stopped.signal,
         inBackground: true,

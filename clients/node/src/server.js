@@ -7,6 +7,7 @@ import { TokenSource } from "./token-source.js";
 import { REAL_WORLD } from "./world.js";
 
 /** @import { AddressOptions } from "./address.js" */
+/** @import { Kind } from "./core.js" */
 /** @import { World } from "./world.js" */
 
 /**
@@ -44,22 +45,30 @@ export class Server {
   /**
    * The tokens of an API, such as `PRIMARY`: the same source for each call, until it is closed.
    *
+   * `kind: "read"`: the analytics token of the API's account. It only reads market data, and lives for a year: over 03:30, and through a
+   * morning on which nobody signs in. The access key or the `[[socket]]` rule needs the scope `read:API`.
+   *
    * @param {string} api
+   * @param {{ kind?: Kind }} [options]
    * @returns {TokenSource}
    */
-  tokens(api) {
+  tokens(api, { kind = "trade" } = {}) {
     if (typeof api !== "string" || api === "") {
       throw new TypeError("tokens needs the name of an API, such as PRIMARY.");
+    }
+    if (kind !== "trade" && kind !== "read") {
+      throw new TypeError("kind is trade or read.");
     }
     if (this.#isClosed) {
       throw errorOf({ kind: "misuse", code: "closed", words: "This Server is closed." });
     }
-    const known = this.#sources.get(api)?.deref();
+    const name = `${kind} ${api}`;
+    const known = this.#sources.get(name)?.deref();
     if (known && !known.isClosed) {
       return known;
     }
-    const source = new TokenSource(new Core(api, this.#http, this.#world));
-    this.#sources.set(api, new WeakRef(source));
+    const source = new TokenSource(new Core({ api, kind }, this.#http, this.#world));
+    this.#sources.set(name, new WeakRef(source));
     return source;
   }
 

@@ -132,9 +132,15 @@ export class Desk {
 
   /** Runs `vega` to its end; fails when it does. */
   async vega(/** @type {string[]} */ ...args) {
+    return this.vegaGiven(undefined, ...args);
+  }
+
+  /** The same with this text piped in. */
+  async vegaGiven(/** @type {string | undefined} */ given, /** @type {string[]} */ ...args) {
     const vega = new Running(programPath("vega-hooked"), args, {
       cwd: this.#folder,
       env: this.#environment,
+      ...(given !== undefined && { given }),
     });
     const code = await vega.ended;
     if (code !== 0) {

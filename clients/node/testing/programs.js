@@ -34,10 +34,12 @@ export class Running {
   /**
    * @param {string} program
    * @param {string[]} args
-   * @param {import("node:child_process").SpawnOptions} [options]
+   * @param {import("node:child_process").SpawnOptions & { given?: string }} [options] `given`: what is piped in.
    */
-  constructor(program, args, options = {}) {
-    this.#child = spawn(program, args, { ...options, stdio: ["ignore", "pipe", "pipe"] });
+  constructor(program, args, { given, ...options } = {}) {
+    const input = given === undefined ? "ignore" : "pipe";
+    this.#child = spawn(program, args, { ...options, stdio: [input, "pipe", "pipe"] });
+    this.#child.stdin?.end(given);
     this.#child.stdout?.setEncoding("utf8").on("data", (text) => {
       this.stdout += text;
     });

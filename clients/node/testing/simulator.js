@@ -74,6 +74,11 @@ export class Simulator {
     return text === "" ? undefined : JSON.parse(text);
   }
 
+  /** The analytics token of its account, as a human makes it there. */
+  async analyticsToken() {
+    return (await this.control("POST", "accounts/default/analytics_token")).access_token;
+  }
+
   /** The status of a profile call with this token. */
   async profileStatus(/** @type {string} */ token) {
     const answer = await fetch(`${this.baseUrl}/v2/user/profile`, {

@@ -10,8 +10,8 @@ import socket as sockets
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+from typing import Any, Literal, get_args
+from urllib.parse import quote, urlencode
 
 from vega_client.address import Address, UnixSocket, Web, default_socket, web_address
 from vega_client.errors import BadSetup
@@ -37,6 +37,9 @@ STALE_REASON = 60.0
 """Seconds after which the reason that there is no token is asked for anew: its words and times go with the clock."""
 
 StrPath = str | os.PathLike[str]
+
+Kind = Literal["trade", "read"]
+"""What a token opens: everything that its app may do, or only market data."""
 
 _CONSUMER = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -101,30 +104,47 @@ class Endpoint:
         return headers
 
 
-def token_request(api: str, tag: str | None, wait: int = 0) -> Request:
-    """For the token, or for another one than that of the tag. The server waits for it at most so many seconds."""
-    known = {"If-None-Match": tag} if tag is not None else {}
-    query = f"?wait={wait}s" if wait else ""
-    return Request("GET", f"/api/v1/apis/{quote(api, safe='')}/token{query}", {"Accept": "application/json", **known})
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which token a source is of."""
+
+    api: str
+    kind: Kind = "trade"
+
+    def _path(self, route: str, **query: str) -> str:
+        # Servers that know one kind alone are asked as before.
+        if self.kind != "trade":
+            query["kind"] = self.kind
+        asked = f"?{urlencode(query)}" if query else ""
+        return f"/api/v1/apis/{quote(self.api, safe='')}/{route}{asked}"
+
+    def token_request(self, tag: str | None, wait: int = 0) -> Request:
+        """For the token, or for another one than that of the tag. The server waits for it at most so many seconds."""
+        known = {"If-None-Match": tag} if tag is not None else {}
+        path = self._path("token", wait=f"{wait}s") if wait else self._path("token")
+        return Request("GET", path, {"Accept": "application/json", **known})
+
+    def events_request(self) -> Request:
+        """For the stream of changes."""
+        return Request("GET", self._path("events"), {"Accept": "text/event-stream"})
+
+    def report_request(self, generation: int) -> Request:
+        """For the verdict on a refused token."""
+        body: dict[str, Any] = {"generation": generation}
+        if self.kind != "trade":
+            body["kind"] = self.kind
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        path = f"/api/v1/apis/{quote(self.api, safe='')}/rejections"
+        return Request("POST", path, headers, json.dumps(body).encode())
 
 
-def events_request(api: str) -> Request:
-    """For the stream of changes."""
-    return Request("GET", f"/api/v1/apis/{quote(api, safe='')}/events", {"Accept": "text/event-stream"})
-
-
-def report_request(api: str, generation: int) -> Request:
-    """For the verdict on a refused token."""
-    body: dict[str, Any] = {"generation": generation}
-    headers = {"Accept": "application/json", "Content-Type": "application/json"}
-    return Request("POST", f"/api/v1/apis/{quote(api, safe='')}/rejections", headers, json.dumps(body).encode())
-
-
-def check_api(api: str) -> str:
-    """The name of an API as given. Raises `BadSetup` for what can be none."""
+def wanted(api: str, kind: Kind) -> Wanted:
+    """The token that a program asks for. Raises `BadSetup` for what can be none."""
     if not api.strip() or api in (".", "..") or not api.isprintable():
         raise BadSetup("The API is named as in Vega's settings, such as PRIMARY.", code="api")
-    return api
+    if kind not in get_args(Kind):
+        raise BadSetup("A token is of kind trade or read.", code="kind")
+    return Wanted(api, kind)
 
 
 def _tls(ca: StrPath | None) -> ssl.SSLContext:

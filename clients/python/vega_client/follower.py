@@ -17,7 +17,7 @@ from functools import partial
 
 from vega_client.answer import Answer
 from vega_client.backoff import Backoff
-from vega_client.endpoint import VERDICT_WITHIN, Endpoint, Request, events_request, token_request
+from vega_client.endpoint import VERDICT_WITHIN, Endpoint, Request, Wanted
 from vega_client.errors import BadAnswer, Closed, VegaError
 from vega_client.memory import Memory
 from vega_client.replies import Reply, problem_of
@@ -34,12 +34,13 @@ _all: weakref.WeakSet[Follower] = weakref.WeakSet()
 class Follower:
     """The memory of one source, and the thread that keeps it."""
 
-    def __init__(self, endpoint: Endpoint, api: str, clock: Callable[[], float], chance: Callable[[], float]) -> None:
+    def __init__(self, endpoint: Endpoint, wanted: Wanted, clock: Callable[[], float], chance: Callable[[], float]) -> None:
         self.endpoint = endpoint
-        self.api = api
+        self.wanted = wanted
+        self.api = wanted.api
         self.clock = clock
         self._chance = chance
-        self.memory = Memory(api)
+        self.memory = Memory(wanted.api)
         self.closed = False
         self.changed = threading.Condition()
         """Guards every change of `memory` and tells of it. Readers of `memory` need it not."""
@@ -100,7 +101,7 @@ class Follower:
         one in memory, at most so many seconds. Raises `VegaError` when there was no answer to remember."""
         while True:
             asked = self.memory
-            request = token_request(self.api, asked.tag, wait)
+            request = self.wanted.token_request(asked.tag, wait)
             after = after_reply(asked, ask(self.endpoint, request), self.clock())
             with self.changed:
                 # Whatever happened since the question was asked may be newer than the answer.
@@ -185,7 +186,7 @@ class Follower:
                 return
             self._stream = stream
         try:
-            instead = stream.open(events_request(self.api))
+            instead = stream.open(self.wanted.events_request())
             if instead is not None:
                 raise problem_of(instead, self.clock())
             self._read(stream, backoff)

@@ -9,7 +9,7 @@ from datetime import timedelta
 from types import TracebackType
 
 from vega_client.answer import Answer
-from vega_client.endpoint import NEWER_WITHIN, report_request
+from vega_client.endpoint import NEWER_WITHIN
 from vega_client.errors import BadAnswer
 from vega_client.follower import Follower
 from vega_client.replies import verdict_of
@@ -82,7 +82,7 @@ class TokenSource:
         known = follower.memory.known_verdict(generation)
         if known is not None:
             return known
-        reply = follower.ask_unless_newer(report_request(self.api, generation), generation)
+        reply = follower.ask_unless_newer(follower.wanted.report_request(generation), generation)
         if reply is None:
             follower.start()
             return Answer.NEWER

@@ -7,6 +7,7 @@ mod calls;
 mod failure;
 mod follower;
 mod key_file;
+mod kind;
 mod memory;
 mod runtime_dir;
 mod server_tokens;

@@ -12,7 +12,8 @@ use vega_domain::ids::Generation;
 use vega_domain::token_kind::TokenKind;
 use vega_services::{RejectionAnswer, ReportError, ReportedToken};
 
-use crate::api::apis::{Asked, known_api, unknown_api, why_no_longer};
+use crate::api::asked_token::{Asked, known_api, unknown_api};
+use crate::api::no_token::why_no_longer;
 use crate::auth::principal::Principal;
 use crate::http::error_responses::{BodyErrorResponses, ErrorResponses};
 use crate::http::extract::Body;

@@ -11,7 +11,7 @@ use vega_domain::ids::{ApiName, RunId};
 use vega_domain::plan::{ForceReason, Wanted};
 use vega_orchestration::{GenerationRequest, RunError, WaitPolicy};
 
-use crate::api::apis::unknown_api;
+use crate::api::asked_token::unknown_api;
 use crate::auth::principal::Principal;
 use crate::http::error_responses::{BodyErrorResponses, ErrorResponses};
 use crate::http::extract::{self, Body};

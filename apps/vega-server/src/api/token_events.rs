@@ -16,8 +16,9 @@ use vega_api_types::{ProblemCode, ProblemView, StreamEndView, TokenStateView, To
 use vega_domain::consumer::Consumer;
 use vega_domain::token_kind::WantedKind;
 
-use crate::api::apis::{Asked, known_api, why_no_longer};
+use crate::api::asked_token::{Asked, known_api};
 use crate::api::events::{HEARTBEAT, UNBUFFERED, over};
+use crate::api::no_token::why_no_longer;
 use crate::auth::principal::Principal;
 use crate::http::error_responses::ErrorResponses;
 use crate::http::extract::QueryParams;

@@ -103,14 +103,14 @@ const ADMINS: Access = only(&[RequiredScope::Admin], true);
 /// Holders of a token that is given out for the API. A console session reads no tokens. Who asks for which kind, and may have it, is looked
 /// at where it is given.
 const TOKEN_HOLDERS: Access = only(&[RequiredScope::TokenOfPath, RequiredScope::ReadOfPath], false);
-/// The same, and whoever sees how each token stands.
+/// The same, and whoever sees how each token stands. The first is what a program is told to get that has none of them.
 const TOKEN_WATCHERS: Access = only(
     &[
+        RequiredScope::TokenOfPath,
+        RequiredScope::ReadOfPath,
         RequiredScope::Status,
         RequiredScope::Runs,
         RequiredScope::Admin,
-        RequiredScope::TokenOfPath,
-        RequiredScope::ReadOfPath,
     ],
     true,
 );

@@ -323,6 +323,32 @@ test("a used-up OTP budget is a countdown of its own", async () => {
   expect(screen.getByText("0 of 4 OTPs left")).toBeVisible();
 });
 
+test("an analytics token that ends soon, or is dead, is said with what to do", async () => {
+  const analytics = {
+    status: "valid" as const,
+    servable: true,
+    valid_until_unix: NIGHT,
+    ends_within_days: 7,
+  };
+  await openDashboard(dashboard({ accounts: [account({ analytics })] }));
+  const soon = screen.getByRole("group", { name: "The analytics token ends soon" });
+  expect(soon).toHaveTextContent("vega adopt --analytics default");
+});
+
+test("a dead analytics token is said", async () => {
+  const analytics = { status: "invalid" as const, servable: false };
+  await openDashboard(dashboard({ accounts: [account({ analytics })] }));
+  expect(screen.getByRole("group", { name: "The analytics token is dead" })).toHaveTextContent(
+    "account default",
+  );
+});
+
+test("an analytics token that is good needs no words", async () => {
+  const analytics = { status: "valid" as const, servable: true, valid_until_unix: NIGHT };
+  await openDashboard(dashboard({ accounts: [account({ analytics })] }));
+  expect(screen.queryByText(/analytics token/i)).toBeNull();
+});
+
 test("what failed last is said with its next step", async () => {
   await openDashboard(
     dashboard({

@@ -13,6 +13,7 @@ import { NoRun, RunPanel } from "../run/RunPanel";
 import { useNow } from "../time/clock";
 import { istTime } from "../time/ist";
 import { AccountNotice } from "./AccountNotice";
+import { AnalyticsNotice } from "./AnalyticsNotice";
 import { ApiCard } from "./ApiCard";
 import { BehindNotice } from "./BehindNotice";
 import { ForceDialog } from "./ForceDialog";
@@ -126,6 +127,7 @@ function Dashboard({ dashboard, connection }: { dashboard: Snapshot; connection:
                   </span>
                 </div>
                 <AccountNotice account={account} apis={apis} />
+                <AnalyticsNotice account={account} />
                 <ul className="cards">
                   {apis.map((api) => (
                     <ApiCard

@@ -88,6 +88,9 @@ function Facts({ system, accounts }: { system: System; accounts: Account[] }) {
       {accounts.map((account) => (
         <Budget key={account.account} account={account} />
       ))}
+      {accounts.map((account) => (
+        <Analytics key={account.account} account={account} />
+      ))}
     </dl>
   );
 }
@@ -108,6 +111,24 @@ function Budget({ account }: { account: Account }) {
         {account.retry_at_unix && (
           <>
             , the next sign-in is possible at <Until unix={account.retry_at_unix} />
+          </>
+        )}
+      </dd>
+    </>
+  );
+}
+
+function Analytics({ account }: { account: Account }) {
+  const { analytics } = account;
+  if (!analytics) return null;
+  return (
+    <>
+      <dt>Analytics token of {account.account}</dt>
+      <dd>
+        {analytics.status}
+        {analytics.valid_until_unix != null && (
+          <>
+            , until <Stamp unix={analytics.valid_until_unix} />
           </>
         )}
       </dd>

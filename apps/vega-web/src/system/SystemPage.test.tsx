@@ -244,6 +244,17 @@ test("says what the server works with, and how many OTPs are left", async () => 
   expect(health).not.toHaveTextContent("Certificate");
 });
 
+test("says until when an account's analytics token lives", async () => {
+  const analytics = { status: "valid" as const, servable: true, valid_until_unix: MORNING };
+  await openAt("/system", dashboard({ accounts: [account({ analytics })] }));
+  const health = await screen.findByRole("region", { name: "Health" });
+  await waitFor(() =>
+    expect(health).toHaveTextContent(
+      "Analytics token of defaultvalid, until 25 Nov 2026, 08:00:00 IST",
+    ),
+  );
+});
+
 test("says until when the server's own certificate is valid", async () => {
   const not_after = "2026-12-25T08:00:00+05:30";
   const not_after_unix = MORNING + 30 * 86_400;

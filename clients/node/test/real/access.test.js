@@ -64,8 +64,8 @@ test("keys: without the scope, unknown, and for another API", async () => {
   const unknown = desk.path("unknown.key");
   writeFileSync(unknown, "vega_CANARY-that-nobody-made\n", { mode: 0o600 });
   for (const [file, code, words] of /** @type {[string, string, RegExp][]} */ ([
-    [status, "not_allowed", /needs the scope token:API/],
-    [other, "not_allowed", /needs the scope token:API/],
+    [status, "not_allowed", /lacks the scope for this: token:PRIMARY/],
+    [other, "not_allowed", /lacks the scope for this: token:PRIMARY/],
     [unknown, "not_signed_in", /put a new one into keyFile/],
   ])) {
     await assert.rejects(tokens("PRIMARY", file).current(), (error) => {
@@ -159,6 +159,29 @@ test("the example with Upstox's SDK", async (t) => {
   await until("it trades", () => example.stdout.includes(`trading as ${user_id}`));
   await until("the feed is tried", () => example.stderr.includes("the feed: "));
   assert.equal(await example.stop("SIGINT"), 0);
+});
+
+test("an analytics token: for who may have it and asks for it", async () => {
+  const made = await upstox.analyticsToken();
+  await desk.vegaGiven(made, "adopt", "--analytics", "default");
+  const world = { ...REAL_WORLD, now: desk.now };
+  const { file: reads } = await desk.addKey("charts", "read:PRIMARY");
+  const { file: trades } = await desk.addKey("trader", "token:PRIMARY");
+  const source = (/** @type {string} */ keyFile) => {
+    const server = new Server({ url: desk.url, keyFile }, world);
+    servers.push(server);
+    return server.tokens("PRIMARY", { kind: "read" });
+  };
+  const charts = source(reads);
+  const token = await charts.current();
+  assert.deepEqual([token.generation, token.value], [1, made]);
+  assert.equal(await charts.reportRejected(1), "alive");
+  await assert.rejects(source(trades).current(), { name: "NotAllowed", message: /read:PRIMARY/ });
+  assert.throws(
+    () =>
+      new Server({ socket: desk.socket }).tokens("PRIMARY", /** @type {any} */ ({ kind: "order" })),
+    /kind is trade or read/,
+  );
 });
 
 test("over TLS, with the authority that is named", async () => {

@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.support.desk import Desk, until
 from tests.support.twins import AsyncTwin, ThreadTwin
-from vega_client import Answer, DiesTooSoon, NotAllowed, NoToken, VegaError
+from vega_client import Answer, BadSetup, DiesTooSoon, NotAllowed, NoToken, VegaError
 
 FOLDER = Path(__file__).resolve().parents[2]
 
@@ -122,6 +122,31 @@ class AtADesk(unittest.TestCase):
             self.assertEqual(error.code, "not_signed_in")
         self.assertLess(time.monotonic() - begun, 20)
         until(lambda: seen == [1, None])
+
+
+class AnalyticsToken(unittest.TestCase):
+    def test_who_only_reads_goes_on_over_the_night(self) -> None:
+        desk = Desk()
+        self.addCleanup(desk.end)
+        desk.start_server()
+        desk.sign_in()
+        made = desk.adopt_analytics()
+        reads = desk.key_file("charts", "read:PRIMARY")
+        trades = desk.key_file("trader", "token:PRIMARY")
+        for kind in (ThreadTwin, AsyncTwin):
+            twin = kind(url=desk.url, key_file=reads, kind="read", clock=desk.now)
+            self.addCleanup(twin.close)
+            token = until(lambda: token_of(twin))  # noqa: B023
+            self.assertEqual((token.generation, token.value), (1, made))
+            self.assertIs(twin.report_rejected(1), Answer.ALIVE)
+            self.assertEqual(twin.current(min_valid=timedelta(hours=24)).generation, 1)
+            trader = kind(url=desk.url, key_file=trades, kind="read", clock=desk.now)
+            self.addCleanup(trader.close)
+            with self.assertRaises(NotAllowed) as caught:
+                trader.current()
+            self.assertIn("read:PRIMARY", caught.exception.words)
+        with self.assertRaises(BadSetup):
+            ThreadTwin(url=desk.url, key_file=reads, kind="order")  # type: ignore[arg-type]
 
 
 class OverTls(unittest.TestCase):

@@ -193,17 +193,25 @@ class Desk:
             "VEGA_TEST_HOOKS": str(self.home / "hooks"),
         }
 
-    def vega(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Runs `vega` to its end."""
+    def vega(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        """Runs `vega` to its end, with this text piped in."""
         return subprocess.run(
             [self.vega_program, *arguments],
             env=self.environment(),
             cwd=self.home,
-            stdin=subprocess.DEVNULL,
+            input=given,
             capture_output=True,
             text=True,
             timeout=120,
         )
+
+    def adopt_analytics(self) -> str:
+        """A human makes an analytics token at Upstox, and gives it to Vega."""
+        made: str = self.upstox.sim("POST", "accounts/default/analytics_token")["access_token"]
+        ran = self.vega("adopt", "--analytics", "default", given=made)
+        if ran.returncode != 0:
+            raise AssertionError(f"not adopted: {ran}")
+        return made
 
     def sign_in(self, api: str = APP) -> None:
         """A human signs in: a new generation."""

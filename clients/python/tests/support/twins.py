@@ -11,6 +11,7 @@ from typing import Any
 import vega_client
 import vega_client.aio
 from vega_client import Answer, Token
+from vega_client.endpoint import Kind
 
 IMPATIENT = timedelta(seconds=5)
 
@@ -23,8 +24,8 @@ def a_little() -> float:
 class ThreadTwin:
     """`vega_client`."""
 
-    def __init__(self, api: str = "PRIMARY", chance: Callable[[], float] = a_little, **arguments: Any) -> None:
-        self.source = vega_client.Server(chance=chance, **arguments).tokens(api)
+    def __init__(self, api: str = "PRIMARY", kind: Kind = "trade", chance: Callable[[], float] = a_little, **arguments: Any) -> None:
+        self.source = vega_client.Server(chance=chance, **arguments).tokens(api, kind=kind)
 
     def current(self, min_valid: timedelta = timedelta(0), timeout: timedelta = IMPATIENT) -> Token:
         return self.source.current(min_valid, timeout)
@@ -49,12 +50,12 @@ class ThreadTwin:
 class AsyncTwin:
     """`vega_client.aio`, in a loop of its own."""
 
-    def __init__(self, api: str = "PRIMARY", chance: Callable[[], float] = a_little, **arguments: Any) -> None:
+    def __init__(self, api: str = "PRIMARY", kind: Kind = "trade", chance: Callable[[], float] = a_little, **arguments: Any) -> None:
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
         try:
-            self.source = vega_client.aio.Server(chance=chance, **arguments).tokens(api)
+            self.source = vega_client.aio.Server(chance=chance, **arguments).tokens(api, kind=kind)
         except BaseException:
             self._end_loop()
             raise

@@ -16,7 +16,7 @@ from vega_client.aio.wire import Stream, ask
 from vega_client.aio.within import within
 from vega_client.answer import Answer
 from vega_client.backoff import Backoff
-from vega_client.endpoint import VERDICT_WITHIN, Endpoint, Request, events_request, token_request
+from vega_client.endpoint import VERDICT_WITHIN, Endpoint, Request, Wanted
 from vega_client.errors import BadAnswer, BadSetup, Closed, VegaError
 from vega_client.memory import Memory
 from vega_client.replies import Reply, problem_of
@@ -30,12 +30,13 @@ log = logging.getLogger("vega_client")
 class Follower:
     """The memory of one source, and the task that keeps it."""
 
-    def __init__(self, endpoint: Endpoint, api: str, clock: Callable[[], float], chance: Callable[[], float]) -> None:
+    def __init__(self, endpoint: Endpoint, wanted: Wanted, clock: Callable[[], float], chance: Callable[[], float]) -> None:
         self.endpoint = endpoint
-        self.api = api
+        self.wanted = wanted
+        self.api = wanted.api
         self.clock = clock
         self._chance = chance
-        self.memory = Memory(api)
+        self.memory = Memory(wanted.api)
         self.closed = False
         self._changed = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -107,7 +108,7 @@ class Follower:
         one in memory, at most so many seconds. Raises `VegaError` when there was no answer to remember."""
         while True:
             asked = self.memory
-            request = token_request(self.api, asked.tag, wait)
+            request = self.wanted.token_request(asked.tag, wait)
             after = after_reply(asked, await ask(self.endpoint, request), self.clock())
             # Whatever happened since the question was asked may be newer than the answer.
             if self.memory.version == asked.version:
@@ -163,7 +164,7 @@ class Follower:
         """Comes back when a stream that worked has ended. Raises `VegaError` when there was none."""
         stream = Stream(self.endpoint)
         try:
-            instead = await stream.open(events_request(self.api))
+            instead = await stream.open(self.wanted.events_request())
             if instead is not None:
                 raise problem_of(instead, self.clock())
             await self._read(stream, backoff)

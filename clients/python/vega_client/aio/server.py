@@ -8,7 +8,7 @@ from collections.abc import Callable
 from vega_client.aio.follower import Follower
 from vega_client.aio.source import TokenSource
 from vega_client.backoff import default_chance
-from vega_client.endpoint import Endpoint, StrPath, check_api
+from vega_client.endpoint import Endpoint, Kind, StrPath, wanted
 
 
 class Server:
@@ -30,9 +30,15 @@ class Server:
         self._clock = clock
         self._chance = chance
 
-    def tokens(self, api: str) -> TokenSource:
-        """The token of this API, always the newest. Keep the source: it follows the server until it is closed or dropped."""
-        return TokenSource(Follower(self._endpoint, check_api(api), self._clock, self._chance))
+    def tokens(self, api: str, *, kind: Kind = "trade") -> TokenSource:
+        """The token of this API, always the newest. Keep the source: it follows the server until it is closed or dropped.
+
+        `kind="read"`: the analytics token of the API's account. It only reads market data, and lives for a year: over 03:30, and
+        through a morning on which nobody signs in. The access key or the `[[socket]]` rule needs the scope `read:API`.
+
+        Raises `BadSetup`.
+        """
+        return TokenSource(Follower(self._endpoint, wanted(api, kind), self._clock, self._chance))
 
     def __repr__(self) -> str:
         return f"<Server at {self._endpoint.address}>"

@@ -10,7 +10,7 @@ from types import TracebackType
 
 from vega_client.aio.follower import Follower
 from vega_client.answer import Answer
-from vega_client.endpoint import NEWER_WITHIN, report_request
+from vega_client.endpoint import NEWER_WITHIN
 from vega_client.errors import BadAnswer
 from vega_client.replies import verdict_of
 from vega_client.token import Token
@@ -79,7 +79,7 @@ class TokenSource:
         known = follower.memory.known_verdict(generation)
         if known is not None:
             return known
-        reply = await follower.ask_unless_newer(report_request(self.api, generation), generation)
+        reply = await follower.ask_unless_newer(follower.wanted.report_request(generation), generation)
         if reply is None:
             follower.start()
             return Answer.NEWER

@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::server::address::Address;
 use crate::server::calls::Calls;
 use crate::server::key_file::KeyFile;
+use crate::server::kind::Kind;
 use crate::server::runtime_dir::runtime_dir;
 use crate::server::server_tokens::ServerTokens;
 use crate::server::shared_memory::SharedMemory;
@@ -76,6 +77,16 @@ impl Server {
     /// The token of this API, kept fresh from now on by a task of the tokio runtime of the caller, which ends with the last handle. Clone
     /// the result rather than call this twice.
     pub fn tokens(&self, api: &str) -> Result<ServerTokens, Error> {
+        self.tokens_of(api, Kind::Trade)
+    }
+
+    /// The analytics token of this API's account, in the same way. It only reads market data, and lives for a year: over 03:30, and
+    /// through a morning on which nobody signs in. The access key or the `[[socket]]` rule needs the scope `read:API`.
+    pub fn read_tokens(&self, api: &str) -> Result<ServerTokens, Error> {
+        self.tokens_of(api, Kind::Read)
+    }
+
+    fn tokens_of(&self, api: &str, kind: Kind) -> Result<ServerTokens, Error> {
         let is_name = (1..=LONGEST_API).contains(&api.len())
             && api.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
         if !is_name {
@@ -94,6 +105,7 @@ impl Server {
             key: self.key.clone(),
             consumer: self.consumer.clone(),
             api: api.clone(),
+            kind,
             timing: self.timing.clone(),
         };
         let memory = SharedMemory::new(&api, Arc::clone(&self.clock));

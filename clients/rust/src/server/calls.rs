@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use crate::error::Error;
 use crate::server::failure::Failure;
 use crate::server::key_file::KeyFile;
+use crate::server::kind::Kind;
 use crate::server::memory::Answer;
 use crate::server::timing::Timing;
 use crate::server::wire::{ProblemBody, RejectionAnswer, RejectionBody, TokenBody, TokenEvent};
@@ -33,6 +34,7 @@ pub(crate) struct Calls {
     pub(crate) key: Option<KeyFile>,
     pub(crate) consumer: Option<HeaderValue>,
     pub(crate) api: String,
+    pub(crate) kind: Kind,
     pub(crate) timing: Timing,
 }
 
@@ -52,7 +54,9 @@ impl Calls {
     pub(crate) async fn events(
         &self,
     ) -> Result<impl Stream<Item = Result<TokenEvent, Error>> + use<>, Failure> {
-        let request = self.request(Method::GET, "events").await?;
+        let request = self
+            .request(Method::GET, &format!("events{}", self.kind.query()))
+            .await?;
         let request = request.header(header::ACCEPT, "text/event-stream");
         let response = self.answer(request, self.timing.answer).await?;
         let is_stream = content_type(&response).is_some_and(|kind| kind.starts_with("text/event-stream"));
@@ -116,7 +120,9 @@ impl Calls {
     }
 
     async fn try_token(&self, tag: Option<&str>) -> Result<Answer, Failure> {
-        let mut request = self.request(Method::GET, "token").await?;
+        let mut request = self
+            .request(Method::GET, &format!("token{}", self.kind.query()))
+            .await?;
         if let Some(tag) = tag {
             request = request.header(header::IF_NONE_MATCH, tag);
         }
@@ -138,7 +144,10 @@ impl Calls {
     /// What the server finds out about a token that Upstox refused.
     pub(crate) async fn report(&self, generation: Generation) -> Result<Verdict, Failure> {
         let request = self.request(Method::POST, "rejections").await?;
-        let request = request.json(&RejectionBody { generation });
+        let request = request.json(&RejectionBody {
+            generation,
+            kind: self.kind.told(),
+        });
         let response = self.answer(request, self.timing.report).await?;
         if response.status() != StatusCode::OK {
             return Err(self.problem(response).await);

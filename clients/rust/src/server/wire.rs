@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, Serialize};
 use zeroize::Zeroize;
 
+use crate::server::kind::Kind;
 use crate::source::Verdict;
 use crate::token::{Generation, Token};
 
@@ -49,6 +50,8 @@ pub(crate) struct TokenEvent {
 #[derive(Debug, Serialize)]
 pub(crate) struct RejectionBody {
     pub(crate) generation: Generation,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) kind: Option<Kind>,
 }
 
 #[derive(Debug, Deserialize)]

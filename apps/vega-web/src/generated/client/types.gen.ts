@@ -29,6 +29,7 @@ export type AccessPath = typeof AccessPath[keyof typeof AccessPath];
  */
 export type AccountView = {
     account: string;
+    analytics?: AnalyticsView | null;
     cooldown?: ClosedView | null;
     /**
      * OTPs that may be asked for within the window.
@@ -44,6 +45,33 @@ export type AccountView = {
     retry_at?: string | null;
     retry_at_unix?: number | null;
     stop?: ClosedView | null;
+};
+
+/**
+ * How an account's analytics token stands; never the token. It only reads, and lives for a year.
+ */
+export type AnalyticsView = {
+    check_failure?: FailureView | null;
+    /**
+     * When Upstox was last asked about it.
+     */
+    checked_at?: string | null;
+    checked_at_unix?: number | null;
+    /**
+     * 30, 7 or 1 while it ends within so many days.
+     */
+    ends_within_days?: number | null;
+    /**
+     * Counts the analytics tokens of this account.
+     */
+    generation?: number | null;
+    /**
+     * Whether programs that may have it get it now.
+     */
+    servable: boolean;
+    status: TokenStatus;
+    valid_until?: string | null;
+    valid_until_unix?: number | null;
 };
 
 /**
@@ -1069,6 +1097,7 @@ export type RejectionBody = {
      * Which token: its `generation`, as it came with it.
      */
     generation: number;
+    kind?: TokenKind | null;
 };
 
 /**
@@ -1092,7 +1121,11 @@ export type RejectionView = {
      */
     generation: number;
     /**
-     * The API's newest one.
+     * Of which kind the token is.
+     */
+    kind: TokenKind;
+    /**
+     * The newest one of this API and kind.
      */
     newest_generation: number;
     v: number;
@@ -1518,6 +1551,16 @@ export const TokenAnswer = {
 export type TokenAnswer = typeof TokenAnswer[keyof typeof TokenAnswer];
 
 /**
+ * What a token opens.
+ */
+export const TokenKind = { TRADE: 'trade', READ: 'read' } as const;
+
+/**
+ * What a token opens.
+ */
+export type TokenKind = typeof TokenKind[keyof typeof TokenKind];
+
+/**
  * How the token of one API stands, for programs that use it.
  */
 export type TokenStateView = {
@@ -1531,9 +1574,10 @@ export type TokenStateView = {
      */
     detail?: string | null;
     /**
-     * Which one; counts the tokens of this API.
+     * Which one; counts the tokens of this API and kind.
      */
     generation?: number | null;
+    kind?: TokenKind | null;
     /**
      * When it is worth asking again, if that is known.
      */
@@ -1596,6 +1640,10 @@ export type TokenView = {
     access_token: string;
     api: string;
     generation: number;
+    /**
+     * What it opens: `trade`, or only `read`.
+     */
+    kind: TokenKind;
     v: number;
     valid_until: string;
     valid_until_unix: number;
@@ -1759,7 +1807,16 @@ export type TokenEventsData = {
          */
         api: string;
     };
-    query?: never;
+    query?: {
+        /**
+         * As for the token itself: `trade` or `read`.
+         */
+        kind?: string;
+        /**
+         * `read`: the account's analytics token counts where the API has none of its own.
+         */
+        accept?: string;
+    };
     url: '/api/v1/apis/{api}/events';
 };
 
@@ -1888,6 +1945,14 @@ export type GetTokenData = {
          * So long it must still live: seconds, or a number with `s`, `m` or `h`, as in `30m`; a day at most.
          */
         min_valid?: string;
+        /**
+         * Which token: `trade`, the API's own, or `read`, the analytics token of its account, which only reads. `trade` where it is left out.
+         */
+        kind?: string;
+        /**
+         * `read`: while the API has no token of its own, or none that lives so long, the account's analytics token will do.
+         */
+        accept?: string;
         /**
          * So long it may take until there is a token, or another one than that of `If-None-Match`: written in the same way, 50 s at most.
          */
