@@ -192,6 +192,11 @@ impl ClientId {
 }
 
 impl UserId {
+    /// Stands where nobody has said yet whose a token is. It is nobody's.
+    pub fn not_known() -> Self {
+        Self("?".into())
+    }
+
     /// Reads what a human or a file gives, and writes it as Upstox does.
     pub fn read(text: &str) -> Result<Self, InvalidValue> {
         reading::user_id(text).and_then(Self::new)

@@ -175,9 +175,8 @@ impl AdoptionService {
         }
         let valid_until = expiry::valid_until_with_exp(now, given.claims.ends_at);
         let expected = self.owner(account).await?;
-        // Whose it is, is learned from its profile.
-        let asked = given.claims.user_id.or_else(|| expected.clone());
-        let user_id = asked.unwrap_or_else(|| UserId::new("unknown").expect("it is a word"));
+        // Whose it is, its profile says.
+        let user_id = UserId::not_known();
         let mut token = self
             .unproven(&place, given.token, user_id, valid_until, now)
             .await?;

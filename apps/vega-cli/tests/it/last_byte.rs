@@ -59,6 +59,7 @@ const LINES: &[(&str, &[&str], Prints)] = &[
         Prints::Nothing,
     ),
     ("files", &["files", "--json"], Prints::Data),
+    ("adopt", &["adopt", "PRIMARY"], Prints::Nothing),
     ("revoke", &["revoke", "PRIMARY", "--yes"], Prints::Nothing),
     (
         "key add",

@@ -91,7 +91,7 @@ pub(crate) async fn report(
     Body(body): Body<RejectionBody>,
 ) -> Result<Json<RejectionView>, Problem> {
     let api = known_api(&server, name)?;
-    let kind = body.kind.map(|kind| kind.as_str());
+    let kind = body.kind.map(vega_api_types::codes::TokenKind::as_str);
     let asked = Asked::of(&server, &principal, api, kind, None)?;
     let generation = Generation::new(body.generation).map_err(|error| {
         Problem::new(
