@@ -43,7 +43,7 @@ pub(crate) fn contract() -> Result<()> {
     desk.hide_window(&mut vega)?;
     let signed_in = vega.args(["--yes", "PRIMARY"]).status()?;
     ensure!(signed_in.success(), "vega failed: {signed_in}");
-    let key = add_key(&desk, "caller", "status,runs,admin,token:PRIMARY")?;
+    let key = add_key(&desk, "caller", "status,runs,admin,token:PRIMARY,read:PRIMARY")?;
     add_key(&desk, "victim", "status")?;
     let _server = desk.start_server()?;
 
