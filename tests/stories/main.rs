@@ -53,6 +53,7 @@ mod server_refusals;
 mod server_route_permissions;
 mod server_runs;
 mod server_socket;
+mod server_socket_attacks;
 mod server_stale;
 mod server_starting;
 mod server_system;
