@@ -54,6 +54,8 @@ mod server_route_permissions;
 mod server_runs;
 mod server_socket;
 mod server_socket_attacks;
+mod server_socket_cli;
+mod server_socket_guests;
 mod server_stale;
 mod server_starting;
 mod server_system;

@@ -1,9 +1,11 @@
 //! What programs are told of one API's token as it changes: whether there is one, which one, and until when. Never the token,
 //! unless somebody asked `vega watch` for it.
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 use vega_domain::expiry::rfc3339_ist;
+use vega_domain::ids::{ApiName, Generation};
 use vega_domain::token::StoredToken;
 
 use crate::problems::{ProblemCode, ProblemView};
@@ -60,13 +62,18 @@ pub struct TokenStateView {
 impl TokenStateView {
     /// With this token, whose version is `version`.
     pub fn with(token: &StoredToken, version: &str) -> Self {
+        Self::of(&token.api, token.generation, version, token.valid_until)
+    }
+
+    /// With the token of this generation and version.
+    pub fn of(api: &ApiName, generation: Generation, version: &str, valid_until: DateTime<Utc>) -> Self {
         Self {
             servable: true,
-            generation: Some(token.generation.get()),
+            generation: Some(generation.get()),
             version: Some(version.to_owned()),
-            valid_until: Some(rfc3339_ist(token.valid_until)),
-            valid_until_unix: Some(token.valid_until.timestamp()),
-            ..Self::without(token.api.as_str(), None)
+            valid_until: Some(rfc3339_ist(valid_until)),
+            valid_until_unix: Some(valid_until.timestamp()),
+            ..Self::without(api.as_str(), None)
         }
     }
 

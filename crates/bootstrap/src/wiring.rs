@@ -7,6 +7,7 @@ pub(crate) mod open_database;
 pub(crate) mod port_decorator;
 pub(crate) mod relocation;
 pub(crate) mod routes;
+pub(crate) mod server_at_socket;
 pub(crate) mod start_error;
 pub(crate) mod stored_state;
 pub(crate) mod stores;
