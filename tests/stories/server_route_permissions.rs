@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use vega_tests::{Caller, Desk, Front, Request, Server, Upstox, until};
 
 /// No run and no key has it.
-const NOBODY: &str = "6a1f0c9e-7d1b-4a53-9a0e-3f3d6f2b8c11";
+pub(crate) const NOBODY: &str = "6a1f0c9e-7d1b-4a53-9a0e-3f3d6f2b8c11";
 
 /// The expected result for each caller, in the order of `CALLERS`: `+` is admitted; 401 and 403 are the status of the refusal.
 const EXPECTED: &[(&str, &str, &str)] = &[
@@ -211,14 +211,7 @@ async fn every_route_admits_exactly_the_callers_it_is_for(#[case] front: Front) 
     let server = Arc::new(Server::start_behind(&desk, front).await?);
     let callers = callers(&desk, &server).await?;
 
-    let document = server.get("/api/v1/openapi.json", &callers[2]).await?.json()?;
-    let paths = document["paths"].as_object().context("paths")?;
-    let operations = paths.iter().flat_map(|(path, methods)| {
-        let methods = methods.as_object().into_iter().flat_map(|methods| methods.keys());
-        methods.map(move |method| format!("{} {path}", method.to_uppercase()))
-    });
-    let mut operations: BTreeSet<String> = operations.collect();
-    operations.insert("GET /api/v1/openapi.json".into());
+    let operations = operations(&server, &callers[2]).await?;
     let rows = EXPECTED
         .iter()
         .map(|(method, path, _)| format!("{method} {path}"));
@@ -245,6 +238,19 @@ async fn every_route_admits_exactly_the_callers_it_is_for(#[case] front: Front) 
     }
     assert_eq!(wrong, [""; 0]);
     Ok(())
+}
+
+/// Every route of the server, by its method and path, as whoever may read that is told.
+pub(crate) async fn operations(server: &Server, reader: &Caller) -> Result<BTreeSet<String>> {
+    let document = server.get("/api/v1/openapi.json", reader).await?.json()?;
+    let paths = document["paths"].as_object().context("paths")?;
+    let operations = paths.iter().flat_map(|(path, methods)| {
+        let methods = methods.as_object().into_iter().flat_map(|methods| methods.keys());
+        methods.map(move |method| format!("{} {path}", method.to_uppercase()))
+    });
+    let mut operations: BTreeSet<String> = operations.collect();
+    operations.insert("GET /api/v1/openapi.json".into());
+    Ok(operations)
 }
 
 /// All callers at once: answers to bad credentials are delayed.

@@ -13,14 +13,14 @@ use vega_tests::{Caller, Desk, Front, Ran, Server, Upstox, until};
 use crate::server_route_permissions::key;
 
 /// Nobody's user and group on Debian.
-const NOBODY: u32 = 65_534;
+pub(crate) const NOBODY: u32 = 65_534;
 /// Of no user there is.
-const STRANGER: u32 = 54_321;
+pub(crate) const STRANGER: u32 = 54_321;
 
 /// What `curl` ends with when it cannot connect.
 const NOT_CONNECTED: i32 = 7;
 
-const TOKEN: &str = "/api/v1/apis/PRIMARY/token";
+pub(crate) const TOKEN: &str = "/api/v1/apis/PRIMARY/token";
 
 /// A service manager: it makes the socket, lets a program call before there is a server, and hands the socket over. It prints the answer,
 /// the server's end, and whether the socket's file is still there.
@@ -47,14 +47,14 @@ print(os.waitstatus_to_exitcode(os.waitpid(server, 0)[1]), os.path.exists(path))
 "#;
 
 /// A desk whose server has a socket in a folder that every user may enter.
-struct AtSocket {
-    desk: Desk,
+pub(crate) struct AtSocket {
+    pub(crate) desk: Desk,
     folder: TempDir,
     _upstox: Upstox,
 }
 
 impl AtSocket {
-    async fn new(rules: &str) -> Result<Self> {
+    pub(crate) async fn new(rules: &str) -> Result<Self> {
         let upstox = Upstox::start().await?;
         let mut desk = Desk::new(&upstox)?;
         let folder = tempfile::tempdir()?;
@@ -75,12 +75,12 @@ impl AtSocket {
         })
     }
 
-    fn socket(&self) -> PathBuf {
+    pub(crate) fn socket(&self) -> PathBuf {
         self.folder.path().join("vega.sock")
     }
 
     /// What `curl` gets there: the status, and the text.
-    async fn get(&self, path: &str, more: &[&str]) -> Result<(u16, String)> {
+    pub(crate) async fn get(&self, path: &str, more: &[&str]) -> Result<(u16, String)> {
         answer(&curl(&self.socket(), path, more).output().await?)
     }
 
@@ -91,11 +91,8 @@ impl AtSocket {
 
     async fn asked_as(&self, user: u32, group: u32, path: &str, more: &[&str]) -> Result<Output> {
         let plain = curl(&self.socket(), path, more);
-        let mut command = Command::new("setpriv");
+        let mut command = as_other(user, group, &[]);
         command
-            .arg(format!("--reuid={user}"))
-            .arg(format!("--regid={group}"))
-            .arg("--clear-groups")
             .arg(plain.as_std().get_program())
             .args(plain.as_std().get_args());
         Ok(command.output().await?)
@@ -109,7 +106,22 @@ impl AtSocket {
     }
 }
 
-fn curl(socket: &Path, path: &str, more: &[&str]) -> Command {
+/// What runs a program as another user, with this first group and these others.
+pub(crate) fn as_other(user: u32, group: u32, others: &[u32]) -> Command {
+    let mut command = Command::new("setpriv");
+    command
+        .arg(format!("--reuid={user}"))
+        .arg(format!("--regid={group}"));
+    let others: Vec<String> = others.iter().map(u32::to_string).collect();
+    if others.is_empty() {
+        command.arg("--clear-groups");
+    } else {
+        command.arg(format!("--groups={}", others.join(",")));
+    }
+    command
+}
+
+pub(crate) fn curl(socket: &Path, path: &str, more: &[&str]) -> Command {
     let mut command = Command::new("curl");
     command
         .args([
@@ -126,7 +138,7 @@ fn curl(socket: &Path, path: &str, more: &[&str]) -> Command {
     command
 }
 
-fn answer(output: &Output) -> Result<(u16, String)> {
+pub(crate) fn answer(output: &Output) -> Result<(u16, String)> {
     let text = String::from_utf8(output.stdout.clone())?;
     let (text, status) = text.rsplit_once('\n').with_context(|| format!("{output:?}"))?;
     Ok((status.parse()?, text.to_owned()))
@@ -134,7 +146,7 @@ fn answer(output: &Output) -> Result<(u16, String)> {
 
 /// Only root becomes another user.
 #[expect(clippy::print_stderr, reason = "a test says what it leaves out")]
-fn may_become_others() -> bool {
+pub(crate) fn may_become_others() -> bool {
     let may = nix::unistd::Uid::effective().is_root();
     if !may {
         eprintln!("SKIPPED: ONLY ROOT CAN CALL THE SOCKET AS OTHER USERS");

@@ -22,6 +22,9 @@ pub(crate) enum CommandError {
     /// The database, the key or the HTTP client.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// A database that does not count.
+    #[error("{0}")]
+    Mistrust(String),
     /// Stored state.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -95,6 +98,7 @@ impl CommandError {
             | Self::UnfitBackup(UnfitBackup::Busy) => Exit::NotAllowed,
             Self::Settings(_)
             | Self::Start(_)
+            | Self::Mistrust(_)
             | Self::Store(_)
             | Self::Access(AccessError::Store(_))
             | Self::Backup(_)

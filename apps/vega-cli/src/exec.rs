@@ -1,6 +1,6 @@
 //! `vega exec API -- CMD…`: runs a command with the tokens of these APIs in its environment, and sees to it that they stay the newest.
 //! Decides when the command starts, starts anew, hears a signal and ends; Vega's own failures before it has started are 125. Which
-//! tokens there are, the hot registry says.
+//! tokens there are, the feed says.
 
 mod child;
 mod signals;
@@ -8,15 +8,15 @@ mod signals;
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use nix::sys::signal::{Signal, raise};
 use tokio::time::{Instant, sleep_until, timeout};
-use vega_bootstrap::{Environment, PortDecorator, Settings, Vega};
-use vega_domain::ids::ApiName;
-use vega_domain::token::StoredToken;
+use vega_bootstrap::{Environment, PortDecorator};
+use vega_domain::ids::{ApiName, ConsumerName};
 
 pub(crate) use self::child::{Umask, become_command_if_asked};
 use crate::command_error::CommandError;
@@ -25,8 +25,10 @@ use crate::commands::token;
 use crate::exec::child::{Child, signalled};
 use crate::exec::signals::{Came, Signals};
 use crate::exit::Exit;
+use crate::program_token::ProgramToken;
 use crate::stop::LEFT_BEHIND;
-use crate::terminal::{Terminal, output};
+use crate::terminal::output;
+use crate::token_feed::{Installation, TokenFeed, Wants};
 
 /// What Vega itself fails with before the command has started, as `timeout` and `env` do.
 pub(crate) const FAILED: u8 = 125;
@@ -37,13 +39,13 @@ const A_WISH_LASTS: Duration = Duration::from_mins(1);
 /// Says to a `vega exec` inside another one what it is inside of.
 const INSIDE: &str = "VEGA_EXEC";
 
-/// Runs the command, over what `settings` reads. Returns what this program ends with.
+/// Runs the command, with the tokens of what `installation` finds. Returns what this program ends with.
 pub(crate) fn main(
     wanted: &Exec,
     umask: Umask,
     environment: &Environment,
     decorator: Arc<dyn PortDecorator>,
-    settings: impl FnOnce() -> Result<Option<Settings>, CommandError>,
+    installation: impl FnOnce() -> Result<Option<Installation>, CommandError>,
 ) -> u8 {
     if let Some(name) = wanted.command.first()
         && let Err((code, words)) = child::look_for(name, environment.get("PATH").map(|path| &**path))
@@ -63,18 +65,14 @@ pub(crate) fn main(
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
             // On this thread, and not on one of the runtime's: the command dies with the thread that started it.
             let ended = runtime.block_on(async {
-                let Some(settings) = settings()? else {
+                let Some(installation) = installation()? else {
                     return Ok(FAILED);
                 };
-                Box::pin(run(
-                    wanted,
-                    umask,
-                    settings,
-                    environment.clone(),
-                    decorator,
-                    signals,
-                ))
-                .await
+                let mut apis = wanted.apis.clone();
+                let mut seen = HashSet::new();
+                apis.retain(|api| seen.insert(api.clone()));
+                let feed = TokenFeed::new(installation, environment, decorator, apis, Wants::Tokens);
+                run(wanted, umask, feed.called(name_of(wanted)), signals).await
             });
             runtime.shutdown_timeout(LEFT_BEHIND);
             ended
@@ -85,47 +83,35 @@ pub(crate) fn main(
     })
 }
 
-async fn run(
-    wanted: &Exec,
-    umask: Umask,
-    settings: Settings,
-    environment: Environment,
-    decorator: Arc<dyn PortDecorator>,
-    signals: Signals,
-) -> Result<u8, CommandError> {
-    let terminal = Arc::new(Terminal::new(false));
-    let vega = tokio::select! {
-        started = Vega::start(settings, environment, terminal.clone(), terminal, decorator) => started?,
-        signal = signals.next_that_ends() => return Ok(signalled(signal)),
-    };
-    let mut apis = wanted.apis.clone();
-    let mut seen = HashSet::new();
-    apis.retain(|api| seen.insert(api.clone()));
+/// What the server shows the command as, beside what the kernel says of it: the name of its file.
+fn name_of(wanted: &Exec) -> Option<ConsumerName> {
+    let file = Path::new(wanted.command.first()?).file_name()?;
+    ConsumerName::new(file.to_str()?).ok()
+}
+
+async fn run(wanted: &Exec, umask: Umask, feed: TokenFeed, signals: Signals) -> Result<u8, CommandError> {
     let course = Course {
-        vega: &vega,
+        feed: &feed,
         wanted,
-        apis,
         umask,
         signals,
         asked_to_end: Cell::default(),
     };
     let ended = tokio::select! {
-        never = vega.follow_tokens() => match never {},
+        failed = feed.follow() => failed.map(|never| match never {}),
         ended = course.go() => ended,
     };
-    vega.close().await;
+    feed.close().await;
     ended
 }
 
 /// The tokens of all APIs, in the order of the line.
-type Tokens = Vec<Arc<StoredToken>>;
+type Tokens = Vec<ProgramToken>;
 
 /// From the first token to the command's last end.
-struct Course<'v> {
-    vega: &'v Vega,
-    wanted: &'v Exec,
-    /// Each once.
-    apis: Vec<ApiName>,
+struct Course<'f> {
+    feed: &'f TokenFeed,
+    wanted: &'f Exec,
     umask: Umask,
     signals: Signals,
     /// When somebody asked the command to end.
@@ -144,9 +130,9 @@ enum Ended {
 
 impl Course<'_> {
     async fn go(&self) -> Result<u8, CommandError> {
-        if let Some(mistrust) = self.vega.maintenance.mistrust().await? {
-            output::problem(&mistrust);
-            return Ok(FAILED);
+        tokio::select! {
+            () = self.feed.first_answers() => {}
+            signal = self.signals.next_that_ends() => return Ok(signalled(signal)),
         }
         let first = tokio::select! {
             // A token that is there counts, however short the wait.
@@ -198,34 +184,32 @@ impl Course<'_> {
 
     /// The tokens of all APIs, if each has one that lives long enough.
     fn tokens(&self) -> Option<Tokens> {
-        let now = self.vega.clock.now();
+        let now = self.feed.now();
         let long_enough = TimeDelta::from_std(self.wanted.min_valid).unwrap_or(TimeDelta::MAX);
-        let tokens = self.apis.iter().map(|api| self.vega.registry.get(api));
+        let tokens = self.feed.apis().iter().map(|api| self.feed.token(api));
         tokens
             .map(|token| token.filter(|token| token.valid_until - now >= long_enough))
             .collect()
     }
 
     async fn until_there(&self) -> Tokens {
-        let mut changes = self.vega.registry.subscribe();
+        let mut changes = self.feed.subscribe();
         loop {
-            changes.borrow_and_update();
+            changes.are_seen();
             if let Some(tokens) = self.tokens() {
                 return tokens;
             }
-            // The registry lives as long as Vega.
-            let _ = changes.changed().await;
+            changes.next().await;
         }
     }
 
     /// Why the command is not started, with the way out.
     async fn why_none(&self) -> Result<String, CommandError> {
-        for api in &self.apis {
-            match self.vega.registry.get(api) {
-                None => return Ok(token::no_token(self.vega, api).await?.1),
+        for api in self.feed.apis() {
+            match self.feed.token(api) {
+                None => return self.feed.why_none(api).await,
                 Some(token) => {
-                    if let Some(words) =
-                        token::dies_too_soon(&token, self.wanted.min_valid, self.vega.clock.now())
+                    if let Some(words) = token::dies_too_soon(&token, self.wanted.min_valid, self.feed.now())
                     {
                         return Ok(words);
                     }
@@ -237,12 +221,12 @@ impl Course<'_> {
 
     /// Waits until the command ends or has to, and hands on what comes meanwhile.
     async fn look_after(&self, child: &mut Child, started_with: &Tokens) -> io::Result<Ended> {
-        let mut changes = self.vega.registry.subscribe();
+        let mut changes = self.feed.subscribe();
         let mut known = started_with.clone();
         let mut is_death_told = false;
         let mut restarts_at = None;
         loop {
-            changes.borrow_and_update();
+            changes.are_seen();
             match self.tokens_to_go_on_with() {
                 Some(tokens) if !are_same(&tokens, &known) => {
                     match self.wanted.on_change {
@@ -261,14 +245,14 @@ impl Course<'_> {
                     OnExpiry::Leave if !is_death_told => {
                         is_death_told = true;
                         // Why is not asked for: the database may be away, and the command must not wait for it.
-                        let lacking = self
-                            .apis
-                            .iter()
-                            .filter(|api| self.vega.registry.get(api).is_none());
-                        let names: Vec<&str> = lacking.map(ApiName::as_str).collect();
+                        let apis = self.feed.apis().iter();
+                        let mut lacking = apis.filter(|api| self.feed.held(api).is_none());
+                        let names: Vec<&str> = lacking.clone().map(ApiName::as_str).collect();
+                        let said = lacking.find_map(|api| self.feed.said(api));
                         say(&format!(
-                            "{} has no token any more: the command goes on without",
-                            names.join(", ")
+                            "{} has no token any more: the command goes on without{}",
+                            names.join(", "),
+                            said.map_or_else(String::new, |said| format!(". {said}"))
                         ));
                     }
                     OnExpiry::Stop | OnExpiry::Leave => {}
@@ -277,7 +261,7 @@ impl Course<'_> {
             tokio::select! {
                 code = child.wait() => return Ok(Ended::ByItself(code?)),
                 came = self.signals.next() => self.hand_on(child, came),
-                _ = changes.changed() => {}
+                () = changes.next() => {}
                 () = sleep_until(restarts_at.unwrap_or_else(Instant::now)), if restarts_at.is_some() => {
                     // New value first: what is gone by then is waited for with the command still there.
                     let is_there = self.tokens_to_go_on_with().is_some();
@@ -297,7 +281,7 @@ impl Course<'_> {
 
     /// The newest tokens, however soon they die: a command that has begun goes on until there is none.
     fn tokens_to_go_on_with(&self) -> Option<Tokens> {
-        let tokens = self.apis.iter().map(|api| self.vega.registry.get(api));
+        let tokens = self.feed.apis().iter().map(|api| self.feed.token(api));
         tokens.collect()
     }
 

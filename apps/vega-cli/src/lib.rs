@@ -9,6 +9,10 @@ mod exec;
 mod report;
 mod terminal;
 
+mod program_token;
+mod server;
+mod token_feed;
+
 mod command_error;
 mod exit;
 mod stop;
@@ -22,24 +26,28 @@ use std::sync::Arc;
 
 use clap::Parser;
 use vega_bootstrap::{
-    Environment, LogFormat, PortDecorator, Settings, StartError, SystemClock, Vega, careful_process,
-    left_alone, log_to_stderr, token_without_opening,
+    Environment, LogFormat, PortDecorator, ServerAtSocket, Settings, SettingsError, StartError, SystemClock,
+    Vega, careful_process, left_alone, log_to_stderr, token_without_opening,
 };
 use vega_domain::ports::Clock;
 
 use crate::command_error::CommandError;
 use crate::command_line::arguments::{Arguments, Audit, Command};
+use crate::command_line::program_arguments::Watch;
 use crate::command_line::usage::CommandLine;
 use crate::command_line::{places, usage};
 use crate::commands::looked_up::may_be_looked_up;
+use crate::commands::token::from_server::Asked;
 use crate::commands::{
     adopt, audit, backup, cancel, config, console_link, consumers, cooldown, files, generate, key, looked_up,
     relocate, restore, resume, revoke, seal, status, token, verify, watch,
 };
 use crate::exit::Exit;
+use crate::server::not_given::Refused;
 use crate::stop::{LEFT_BEHIND, Stop};
 use crate::terminal::Terminal;
 use crate::terminal::output;
+use crate::token_feed::{Installation, TokenFeed, Wants};
 
 /// The whole program, over ports that `decorator` may wrap.
 pub fn main(decorator: Arc<dyn PortDecorator>) -> ExitCode {
@@ -55,8 +63,8 @@ pub fn main(decorator: Arc<dyn PortDecorator>) -> ExitCode {
             #[cfg(target_os = "linux")]
             if let Some(Command::Exec(wanted)) = &arguments.command {
                 log_to_stderr(&environment, "warn", LogFormat::Text);
-                let settings = || settings(&arguments, &environment, &line);
-                return exec::main(wanted, umask, &environment, decorator, settings).into();
+                let installation = || installation(&arguments, &environment, &line);
+                return exec::main(wanted, umask, &environment, decorator, installation).into();
             }
             carried_out(arguments, environment, &line, decorator)
         }
@@ -110,8 +118,12 @@ async fn run(
     line: &CommandLine,
     decorator: Arc<dyn PortDecorator>,
 ) -> Result<Exit, CommandError> {
-    let Some(mut settings) = settings(&arguments, &environment, line)? else {
-        return Ok(Exit::Usage);
+    let mut settings = match installation(&arguments, &environment, line)? {
+        Some(Installation::Own(settings)) => *settings,
+        Some(Installation::OfAnotherUser(server)) => {
+            return at_another_users(server, &arguments, &environment, decorator).await;
+        }
+        None => return Ok(Exit::Usage),
     };
     if let Some(Command::Config(wanted)) = &arguments.command {
         return config::run(&settings, wanted.json);
@@ -129,10 +141,24 @@ async fn run(
         })) => return audit::verify_backup(&settings, backup, checkpoints.as_deref(), *json).await,
         _ => {}
     }
+    let refused = match &arguments.command {
+        Some(Command::Watch(wanted)) => {
+            let installation = Installation::Own(Box::new(settings));
+            return watched(installation, wanted, &environment, decorator).await;
+        }
+        Some(Command::Token(wanted)) => {
+            match token::from_server::of_installation(&settings, wanted, &*decorator).await? {
+                Asked::Done(exit) => return Ok(exit),
+                Asked::NoToken(refused) => Some(refused),
+                Asked::Nobody(_) => None,
+            }
+        }
+        _ => None,
+    };
     if let Some(command) = arguments
         .command
         .as_ref()
-        .filter(|command| may_be_looked_up(command))
+        .filter(|command| refused.is_none() && may_be_looked_up(command))
         && let Some(exit) = looked_up::answer(&settings, command, &*decorator).await
     {
         return Ok(exit);
@@ -150,12 +176,12 @@ async fn run(
     };
     let vega = match started {
         Ok(vega) => vega,
-        Err(error) => return without_database(&settings, &arguments, error).await,
+        Err(error) => return without_database(&settings, &arguments, refused, error).await,
     };
     let exit = {
         let wanted = arguments.command();
         let may_change_tokens = files::may_change_tokens(&wanted);
-        let mut command = pin!(command(&vega, &terminal, wanted, &stop));
+        let mut command = pin!(command(&vega, &terminal, wanted, refused, &stop));
         let exit = tokio::select! {
             biased;
             exit = &mut command => exit,
@@ -168,6 +194,81 @@ async fn run(
     };
     vega.close().await;
     exit
+}
+
+/// From whom the command gets tokens, if it gets no more: a user without any account may ask the server of another one.
+fn installation(
+    arguments: &Arguments,
+    environment: &Environment,
+    line: &CommandLine,
+) -> Result<Option<Installation>, CommandError> {
+    let error = match settings(arguments, environment, line) {
+        Ok(settings) => return Ok(settings.map(Box::new).map(Installation::Own)),
+        Err(error) => error,
+    };
+    let is_another_users = matches!(
+        error,
+        CommandError::Settings(SettingsError::NothingConfigured { .. })
+    );
+    if is_another_users
+        && arguments.only_uses_tokens()
+        && let Some(server) = ServerAtSocket::of_another_user(environment)?
+    {
+        return Ok(Some(Installation::OfAnotherUser(server)));
+    }
+    Err(error)
+}
+
+/// What a user without an installation may do with the server of another one.
+async fn at_another_users(
+    server: ServerAtSocket,
+    arguments: &Arguments,
+    environment: &Environment,
+    decorator: Arc<dyn PortDecorator>,
+) -> Result<Exit, CommandError> {
+    match &arguments.command {
+        Some(Command::Token(wanted)) => {
+            token::from_server::of_another_user(server, wanted, &*decorator).await
+        }
+        Some(Command::Watch(wanted)) => {
+            let installation = Installation::OfAnotherUser(server);
+            watched(installation, wanted, environment, decorator).await
+        }
+        _ => unreachable!("it uses tokens alone"),
+    }
+}
+
+async fn watched(
+    installation: Installation,
+    wanted: &Watch,
+    environment: &Environment,
+    decorator: Arc<dyn PortDecorator>,
+) -> Result<Exit, CommandError> {
+    let apis = match (&*wanted.apis, &installation) {
+        ([], Installation::Own(settings)) => {
+            let configured = settings.accounts.apis();
+            configured.map(|(_, api)| api.name.clone()).collect()
+        }
+        ([], Installation::OfAnotherUser(server)) => {
+            output::problem(&format!(
+                "no API is configured here. Name those of the server at {}, as in `vega watch PRIMARY`",
+                server.path().display()
+            ));
+            return Ok(Exit::Usage);
+        }
+        (named, _) => named.to_vec(),
+    };
+    let wants = if wanted.with_token {
+        Wants::Tokens
+    } else {
+        Wants::States
+    };
+    let stop = Stop::listen();
+    watch::run(
+        &TokenFeed::new(installation, environment, decorator, apis, wants),
+        &stop,
+    )
+    .await
 }
 
 /// The settings in force, with what there is to say of them; `None` where it was said what is wrong with the line.
@@ -196,13 +297,19 @@ fn settings(
 async fn without_database(
     settings: &Settings,
     arguments: &Arguments,
+    refused: Option<Refused>,
     error: StartError,
 ) -> Result<Exit, CommandError> {
+    // The server knows better than what is left of the database.
+    if let Some(refused) = refused {
+        output::problem(&refused.words);
+        return Ok(refused.exit());
+    }
     if let Some(Command::Token(wanted)) = &arguments.command
         && let Some(token) = token_without_opening(settings, &wanted.api).await
     {
         output::say(&format!("warning: {error}. The token can still be read."));
-        return token::give(&token, wanted, None, SystemClock::new().now());
+        return token::give(&(&token).into(), wanted, None, SystemClock::new().now());
     }
     Err(error.into())
 }
@@ -219,6 +326,7 @@ async fn command(
     vega: &Vega,
     terminal: &Terminal,
     command: Command,
+    refused: Option<Refused>,
     stop: &Stop,
 ) -> Result<Exit, CommandError> {
     if !only_looks(&command)
@@ -247,9 +355,12 @@ async fn command(
         Command::Key(wanted) => key::run(vega, &wanted).await,
         Command::Consumers(wanted) => consumers::run(vega, &wanted).await,
         Command::Console => console_link::run(vega).await,
-        Command::Token(wanted) => token::run(vega, &wanted).await,
-        Command::Watch(wanted) => watch::run(vega, &wanted, stop).await,
+        Command::Token(wanted) => match refused {
+            Some(refused) => token::without(vega, &wanted.api, &refused).await,
+            None => token::run(vega, &wanted).await,
+        },
         Command::Files(wanted) => files::run(vega, &wanted).await,
+        Command::Watch(_) => unreachable!("carried out before the database is opened"),
         #[cfg(target_os = "linux")]
         Command::Exec(_) => unreachable!("carried out before the runtime is made"),
         Command::Config(wanted) => config::run(&vega.settings, wanted.json),

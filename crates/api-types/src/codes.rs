@@ -301,7 +301,7 @@ named! {
 }
 
 /// What a token is worth that somebody reports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenAnswer {
     /// Upstox takes it: the call was refused for another cause.

@@ -1,7 +1,7 @@
 //! Every JSON shape that programs and the console read, once: for `vega … --json`, the server's answers, its event stream and
 //! the OpenAPI file, from which the console's types are generated. Objects carry `"v": 1`; fields are only ever added. Times
 //! are RFC 3339 with +05:30, with Unix seconds beside those that programs compare. Only `TokenView`,
-//! `AnsweredTokenView` and `WatchedTokenView` hold a secret.
+//! `AnsweredTokenView`, `WatchedTokenView` and `ReceivedToken` hold a secret.
 //!
 //! Holds shapes and how they are filled from the domain; reads nothing and decides nothing.
 
@@ -21,6 +21,7 @@ mod maintenance;
 mod plans;
 mod problems;
 mod prompts;
+mod received;
 mod rejections;
 mod runs;
 mod session;
@@ -48,6 +49,7 @@ pub use maintenance::{BackupView, MoveView, PreparedKeyView, RestoreView, Rotati
 pub use plans::{PlanView, PlannedView, StoppedView, TakenUpView};
 pub use problems::{ProblemCode, ProblemView};
 pub use prompts::{AnswerBody, PromptView, PromptsView};
+pub use received::{ReceivedFailure, ReceivedProblem, ReceivedRejection, ReceivedToken, ReceivedTokenState};
 pub use rejections::{RejectionBody, RejectionView};
 pub use runs::{AcceptedView, NoticeView, Outcome, RunBody, RunView, StepView, VerificationBody, WaitView};
 pub use session::{LinkBody, OpenedView, SessionView};

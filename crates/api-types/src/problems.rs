@@ -1,13 +1,13 @@
 //! Errors of the server as `application/problem+json` (RFC 9457) with a stable `code`. All codes are listed here, each with its
 //! HTTP status and its title.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 macro_rules! codes {
     ($($(#[doc = $doc:literal])* $variant:ident = $code:tt, $status:literal, $title:literal;)*) => {
         /// What went wrong. Codes are only ever added.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
         pub enum ProblemCode {
             $($(#[doc = $doc])* #[serde(rename = $code)] $variant,)*
         }

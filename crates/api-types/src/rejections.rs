@@ -7,7 +7,7 @@ use crate::codes::{TokenAnswer, TokenKind};
 use crate::failures::FailureView;
 
 /// A token that Upstox refuses.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RejectionBody {
     /// Which token: its `generation`, as it came with it.

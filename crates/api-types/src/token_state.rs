@@ -1,10 +1,13 @@
 //! What programs are told of one API's token as it changes: whether there is one, which one, and until when. Never the token,
 //! unless somebody asked `vega watch` for it.
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 use vega_domain::expiry::rfc3339_ist;
+use vega_domain::ids::Generation;
 use vega_domain::token::StoredToken;
+use vega_domain::token_kind;
 
 use crate::codes::TokenKind;
 use crate::problems::{ProblemCode, ProblemView};
@@ -63,13 +66,24 @@ pub struct TokenStateView {
 impl TokenStateView {
     /// With this token, which a program gets with the name of this API, and whose version is `version`.
     pub fn with(api: &str, token: &StoredToken, version: &str) -> Self {
+        Self::of(api, token.kind(), token.generation, version, token.valid_until)
+    }
+
+    /// With the token of this kind, generation and version.
+    pub fn of(
+        api: &str,
+        kind: token_kind::TokenKind,
+        generation: Generation,
+        version: &str,
+        valid_until: DateTime<Utc>,
+    ) -> Self {
         Self {
             servable: true,
-            kind: Some(token.kind().into()),
-            generation: Some(token.generation.get()),
+            kind: Some(kind.into()),
+            generation: Some(generation.get()),
             version: Some(version.to_owned()),
-            valid_until: Some(rfc3339_ist(token.valid_until)),
-            valid_until_unix: Some(token.valid_until.timestamp()),
+            valid_until: Some(rfc3339_ist(valid_until)),
+            valid_until_unix: Some(valid_until.timestamp()),
             ..Self::without(api, None)
         }
     }

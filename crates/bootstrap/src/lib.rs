@@ -22,7 +22,7 @@ pub use settings::socket::{SocketCallers, SocketRule, SocketSection};
 pub use settings::values::length;
 pub use settings::{EffectiveSetting, Settings};
 pub use telemetry::{LogFormat, log_to_stderr};
-pub use vega_listening::{Listener, Scheme};
+pub use vega_listening::{Listener, Scheme, SocketAnswer, SocketConnection};
 pub use vega_own_browser::CalledOver;
 pub use vega_persistence::{
     Accepted, Backup, BackupError, DatabaseFacts, ExaminedBackup, KeySource, MoveError, Moved, Place,
@@ -40,5 +40,6 @@ pub use wiring::maintenance::{Maintenance, RotateKeyError, StorageError};
 pub use wiring::open_database::database_is_reached;
 pub use wiring::port_decorator::{PortDecorator, Undecorated};
 pub use wiring::relocation::{MoveDatabaseError, cancel_move, examine_backup, move_database, restore_backup};
+pub use wiring::server_at_socket::{ANSWERS_WITHIN, NoServer, ServerAtSocket};
 pub use wiring::start_error::StartError;
 pub use wiring::stored_state::{Findings, SigningIn, StoredState};

@@ -7,12 +7,12 @@ pub(crate) mod open_database;
 pub(crate) mod port_decorator;
 pub(crate) mod relocation;
 pub(crate) mod routes;
+pub(crate) mod server_at_socket;
 pub(crate) mod start_error;
 pub(crate) mod stored_state;
 pub(crate) mod stores;
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,8 +20,8 @@ use std::time::Duration;
 use tokio::sync::broadcast;
 use vega_domain::event::Event;
 use vega_domain::ports::{
-    AuditHistory, Clock, CodeDelivery, EventSink, ListenerProof, Operator, StoreError, TokenChanges,
-    UpstoxTokenRepository,
+    AuditHistory, Clock, CodeDelivery, EventSink, ListenerAddress, ListenerProof, Operator, StoreError,
+    TokenChanges, UpstoxTokenRepository,
 };
 use vega_listening::{Listener, who_listens};
 use vega_orchestration::{AsyncTokenOrchestrator, CooldownManager, EventHub, OrchestrationPorts};
@@ -335,7 +335,7 @@ impl Vega {
     }
 
     /// The proof that this program holds the installation's key, for a caller at `address` that asks for it.
-    pub fn prove_listener(&self, challenge: &str, address: SocketAddr) -> String {
+    pub fn prove_listener(&self, challenge: &str, address: &ListenerAddress) -> String {
         self.data.listener_proof().answer(challenge, address)
     }
 

@@ -1,5 +1,5 @@
 //! How Vega's programs listen: connections and their limits, who may connect, TLS, which one is closed when there are too many, and
-//! which program listens at an address. What is answered there is the caller's.
+//! which program listens at an address, and how one is called at its socket. What is answered there is the caller's.
 
 mod caller_program;
 mod certificate;
@@ -8,6 +8,7 @@ mod expiry;
 mod holder;
 mod local_socket;
 mod serve;
+mod socket_client;
 mod tls;
 mod transport;
 mod unread_body;
@@ -20,6 +21,7 @@ pub use connection_slots::{ConnectionSlots, Limits, Peer};
 pub use holder::{Holder, holder_of};
 pub use local_socket::{Admits, LocalCaller, LocalSocket};
 pub use serve::{Answers, AtOnce, CalledAt, Door, serve, serve_at};
+pub use socket_client::{SocketAnswer, SocketConnection};
 pub use tls::ServerTls;
 pub use transport::{AllowedPeers, Scheme, Transport};
 pub use who::{CHALLENGE, Listener, who_listens};

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::unistd::Uid;
 use tokio::net::{UnixListener, UnixStream};
+use vega_domain::ports::ListenerAddress;
 
 use crate::caller_program::program_of;
 
@@ -52,6 +53,8 @@ pub struct LocalSocket {
     admits: Admits,
     nameless: Nameless,
     refused: RefusedConnections,
+    /// Its full path without links, where it has a name.
+    resolved: Option<PathBuf>,
     /// Removed in the end; `None` where the file is a service manager's.
     file: Option<OwnFile>,
 }
@@ -87,6 +90,7 @@ impl LocalSocket {
             admits,
             nameless: Nameless::of_this_process(),
             refused: RefusedConnections::default(),
+            resolved: Some(resolved(path)),
             file: Some(OwnFile {
                 path: path.to_owned(),
                 _lock: lock,
@@ -124,11 +128,14 @@ impl LocalSocket {
             return Ok(None);
         };
         listener.set_nonblocking(true)?;
+        let listener = UnixListener::from_std(listener)?;
+        let address = listener.local_addr()?;
         Ok(Some(Self {
-            listener: UnixListener::from_std(listener)?,
+            listener,
             admits,
             nameless: Nameless::of_this_process(),
             refused: RefusedConnections::default(),
+            resolved: address.as_pathname().map(resolved),
             file: None,
         }))
     }
@@ -137,6 +144,11 @@ impl LocalSocket {
     pub fn path(&self) -> Option<PathBuf> {
         let address = self.listener.local_addr().ok()?;
         address.as_pathname().map(Path::to_owned)
+    }
+
+    /// Where it is, as whoever calls and whoever listens both know it.
+    pub(crate) fn address(&self) -> Option<ListenerAddress> {
+        self.resolved.clone().map(ListenerAddress::Socket)
     }
 
     /// The next connection, and who made it; `None` where that one is not let in, or is gone already.
@@ -165,6 +177,11 @@ impl LocalSocket {
             }
         }
     }
+}
+
+/// The full path of a socket without links, by which both ends of it know it.
+pub(crate) fn resolved(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 /// Connections that were refused. The last ones stay open, at this end for nothing more: whoever is still sending when its

@@ -29,6 +29,7 @@ use tokio::time::timeout;
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower::{Service, service_fn};
+use vega_domain::ports::ListenerAddress;
 
 use crate::connection_slots::{Asking, ConnectionSlot, ConnectionSlots, Peer};
 use crate::local_socket::{LocalCaller, LocalSocket};
@@ -49,9 +50,9 @@ const END_WITHIN: Duration = Duration::from_secs(5);
 /// When no connection could be accepted, because there are no file descriptors left, say.
 const TRY_AGAIN: Duration = Duration::from_millis(50);
 
-/// The address that a request's connection was made to. Every request has it among its extensions, but for those of a local socket.
-#[derive(Debug, Clone, Copy)]
-pub struct CalledAt(pub SocketAddr);
+/// Where a request's connection was made to. Every request has it among its extensions, but for those of a local socket without a name.
+#[derive(Debug, Clone)]
+pub struct CalledAt(pub ListenerAddress);
 
 /// Where connections come in.
 pub enum Door {
@@ -64,7 +65,7 @@ pub enum Door {
 /// A connection that came in.
 enum Stream {
     Network(TcpStream),
-    Local(UnixStream, LocalCaller),
+    Local(UnixStream, LocalCaller, Option<ListenerAddress>),
 }
 
 impl Door {
@@ -81,7 +82,8 @@ impl Door {
             }
             Self::Local(socket) => {
                 let accepted = socket.accept().await?;
-                Ok(accepted.map(|(stream, caller)| Stream::Local(stream, caller)))
+                let called_at = socket.address();
+                Ok(accepted.map(|(stream, caller)| Stream::Local(stream, caller, called_at)))
             }
         }
     }
@@ -126,7 +128,7 @@ pub async fn serve_at(door: Door, answers: Answers, slots: ConnectionSlots, stop
             Ok(Some(stream)) => {
                 let slot = match &stream {
                     Stream::Network(_) => slots.take(),
-                    Stream::Local(_, caller) => slots.take_for(Some(caller.clone())),
+                    Stream::Local(_, caller, _) => slots.take_for(Some(caller.clone())),
                 };
                 let connection = Connection {
                     stream,
@@ -208,9 +210,9 @@ impl Connection {
         } = self;
         let stream = match stream {
             Stream::Network(stream) => stream,
-            Stream::Local(stream, _) => {
+            Stream::Local(stream, _, called_at) => {
                 let requests = Requests {
-                    called_at: None,
+                    called_at,
                     slot,
                     answers,
                     first_head_within,
@@ -232,7 +234,7 @@ impl Connection {
         };
         let requests = Requests {
             // A socket for both kinds of addresses calls 127.0.0.1 by its name in the other kind.
-            called_at: Some(SocketAddr::new(called_at.ip().to_canonical(), called_at.port())),
+            called_at: Some(SocketAddr::new(called_at.ip().to_canonical(), called_at.port()).into()),
             slot,
             answers,
             first_head_within,
@@ -253,8 +255,7 @@ impl Connection {
 
 /// The requests of one connection.
 struct Requests {
-    /// None at a local socket.
-    called_at: Option<SocketAddr>,
+    called_at: Option<ListenerAddress>,
     slot: ConnectionSlot,
     answers: Answers,
     first_head_within: Duration,
@@ -280,8 +281,8 @@ impl Requests {
             let answer = if let Some(answer) = (answers.at_once)(&request, &peer) {
                 Either::Left(ready(Ok(answer)))
             } else {
-                if let Some(called_at) = called_at {
-                    request.extensions_mut().insert(CalledAt(called_at));
+                if let Some(called_at) = &called_at {
+                    request.extensions_mut().insert(CalledAt(called_at.clone()));
                 }
                 request.extensions_mut().insert(peer.clone());
                 Either::Right(answered(answers.router.clone(), request))

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use vega_domain::ports::ListenerProof;
+use vega_domain::ports::{ListenerAddress, ListenerProof};
 
 use crate::tls::connect_to_anybody;
 use crate::transport::Scheme;
@@ -23,7 +23,7 @@ pub const CHALLENGE: RangeInclusive<usize> = 16..=64;
 
 const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
 /// Far more than the answer is long.
-const LONGEST_ANSWER: u64 = 8 * 1024;
+pub(crate) const LONGEST_ANSWER: u64 = 8 * 1024;
 
 /// Who listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,10 +56,10 @@ impl fmt::Display for Listener {
 
 /// What `/livez` says.
 #[derive(Deserialize)]
-struct Live {
+pub(crate) struct Live {
     program: String,
     #[serde(default)]
-    proof: Option<String>,
+    pub(crate) proof: Option<String>,
 }
 
 /// Asks whoever listens at `address`, one of this machine, to prove itself.
@@ -75,7 +75,7 @@ pub async fn who_listens(address: SocketAddr, scheme: Scheme, proof: &dyn Listen
         match ask(stream, scheme, address, &challenge).await {
             Some(Live {
                 proof: Some(answer), ..
-            }) if proof.is_right(&challenge, address, &answer) => Listener::Ours,
+            }) if proof.is_right(&challenge, &ListenerAddress::Network(address), &answer) => Listener::Ours,
             Some(live) if live.program == "vega-server" => Listener::Unproven,
             _ => Listener::Another,
         }
@@ -122,7 +122,7 @@ async fn ask_over(
 }
 
 /// 256 random bits in 43 characters.
-fn random_challenge() -> String {
+pub(crate) fn random_challenge() -> String {
     let mut bits = [0; 32];
     // Without random bits nothing is safe, so nothing goes on.
     getrandom::fill(&mut bits).expect("the system gives random bits");

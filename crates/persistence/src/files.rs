@@ -8,7 +8,7 @@ mod private;
 pub(crate) mod process_lock;
 pub(crate) mod text_file;
 
-pub use changeable::{Place, refuse_if_others_may_change};
+pub use changeable::{Place, refuse_if_others_may_change, refuse_if_others_than_may_change};
 pub use file_error::FileError;
 pub(crate) use file_error::io;
 pub use private::create_private_dir;

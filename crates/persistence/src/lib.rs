@@ -33,7 +33,9 @@ pub use database::database_facts::DatabaseFacts;
 pub use database::open_error::OpenError;
 pub use database::place::DatabasePlace;
 pub use files::text_file::{NoText, read_text};
-pub use files::{FileError, Place, create_private_dir, refuse_if_others_may_change};
+pub use files::{
+    FileError, Place, create_private_dir, refuse_if_others_may_change, refuse_if_others_than_may_change,
+};
 pub use integrity::row_acceptance::Accepted;
 pub use integrity::row_values::RowScope;
 pub use key_files::key_source::KeySource;

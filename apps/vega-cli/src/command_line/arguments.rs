@@ -403,6 +403,16 @@ impl Arguments {
         self.command.unwrap_or(Command::Generate(self.generate))
     }
 
+    /// Whether the command does no more than use tokens, so that a server's socket will do.
+    pub(crate) fn only_uses_tokens(&self) -> bool {
+        match self.command {
+            Some(Command::Token(_) | Command::Watch(_)) => true,
+            #[cfg(target_os = "linux")]
+            Some(Command::Exec(_)) => true,
+            _ => false,
+        }
+    }
+
     /// Where settings are to be read from.
     pub(crate) fn places(&self) -> Named {
         Named {

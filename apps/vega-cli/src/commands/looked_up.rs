@@ -26,7 +26,7 @@ pub(crate) async fn answer(
     let answered = match command {
         Command::Status(wanted) => of_status(&stored, wanted.json).await,
         Command::Token(wanted) => match stored.token(&wanted.api).await {
-            Ok(Some(token)) => token::give(&token, wanted, None, stored.clock.now()).ok(),
+            Ok(Some(token)) => token::give(&(&token).into(), wanted, None, stored.clock.now()).ok(),
             _ => None,
         },
         _ => None,

@@ -1,12 +1,14 @@
-//! `vega token API`: the token, or the way out. Never waits for a human. Upstox is asked only with `--rejected`, about a
-//! token that it refuses.
+//! `vega token API`: the token, or the way out. Never waits for a human. The server is asked at its socket, where one of this installation runs
+//! (`from_server`), else what is stored. Upstox is asked only with `--rejected`, about a token that it refuses.
+
+pub(crate) mod from_server;
 
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::zeroize::Zeroizing;
+use vega_api_types::AnsweredTokenView;
 use vega_api_types::codes::TokenAnswer;
-use vega_api_types::{AnsweredTokenView, TokenView};
 use vega_bootstrap::{ReportError, ReportedToken, SigningIn, Vega};
 use vega_domain::clock_reading::ClockReading;
 use vega_domain::cooldown::Cooldown;
@@ -14,12 +16,14 @@ use vega_domain::expiry::in_ist;
 use vega_domain::ids::{ApiName, Generation};
 use vega_domain::no_token::{Closed, NoToken, new_one_from, status_words};
 use vega_domain::run::{RunRecord, StepState};
-use vega_domain::token::{ApiStatus, StoredToken, TokenStatus};
+use vega_domain::token::{ApiStatus, TokenStatus};
 
 use crate::command_error::CommandError;
 use crate::command_line::program_arguments::{Format, Token};
 use crate::exit::Exit;
+use crate::program_token::ProgramToken;
 use crate::report::{self, with_advice};
+use crate::server::not_given::Refused;
 use crate::terminal::output;
 
 /// Who reports, for the audit trail.
@@ -28,6 +32,7 @@ const REPORTER: &str = "`vega token --rejected`";
 /// What a shell evaluates where there is no token: a variable of yesterday must not pass for one, and `set -e` must notice.
 pub(crate) const NO_TOKEN_FOR_A_SHELL: &str = "unset UPSTOX_ACCESS_TOKEN; false";
 
+/// From what is stored.
 pub(crate) async fn run(vega: &Vega, wanted: &Token) -> Result<Exit, CommandError> {
     let api = &wanted.api;
     let answer = match wanted.rejected {
@@ -42,7 +47,18 @@ pub(crate) async fn run(vega: &Vega, wanted: &Token) -> Result<Exit, CommandErro
         output::problem(&words);
         return Ok(exit);
     };
-    give(&token, wanted, answer, vega.clock.now())
+    give(&(&*token).into(), wanted, answer, vega.clock.now())
+}
+
+/// Where the server said that there is none: what is stored says why, unless it knows less than the server.
+pub(crate) async fn without(vega: &Vega, api: &ApiName, refused: &Refused) -> Result<Exit, CommandError> {
+    let (exit, words) = if vega.registry.get(api).is_some() {
+        (refused.exit(), refused.words.clone())
+    } else {
+        no_token(vega, api).await?
+    };
+    output::problem(&words);
+    Ok(exit)
 }
 
 /// Why there is no token to print, in words, and what the command ends with.
@@ -152,14 +168,8 @@ async fn report(vega: &Vega, api: &ApiName, reported: Generation) -> Result<Repo
         Err(error) => return Err(error.into()),
     };
     let (words, comes_to) = match &answer.token {
-        ReportedToken::Alive => (
-            "alive: Upstox takes it, so the call was refused for another cause".into(),
-            Reported::Answer(TokenAnswer::Alive),
-        ),
-        ReportedToken::Newer => (
-            format!("an older one: the newest is generation {}", answer.newest),
-            Reported::Answer(TokenAnswer::Newer),
-        ),
+        ReportedToken::Alive => (IS_ALIVE.into(), Reported::Answer(TokenAnswer::Alive)),
+        ReportedToken::Newer => (is_older_than(answer.newest), Reported::Answer(TokenAnswer::Newer)),
         ReportedToken::Dead => {
             let status = vega.stored.validity.status(api).await?;
             let (exit, way_out) = way_out_of(vega, api, status.as_ref()).await?;
@@ -170,16 +180,30 @@ async fn report(vega: &Vega, api: &ApiName, reported: Generation) -> Result<Repo
             Reported::NoToken(Exit::Unreachable),
         ),
     };
-    let words = format!("{api} generation {reported} is {words}");
-    match comes_to {
-        Reported::NoToken(_) => output::problem(&words),
-        Reported::Answer(_) => output::say(&words),
-    }
+    comes_to.tell(api, reported, &words);
     Ok(comes_to)
 }
 
+impl Reported {
+    /// Says what the token of this generation is.
+    fn tell(&self, api: &ApiName, reported: Generation, is: &str) {
+        let words = format!("{api} generation {reported} is {is}");
+        match self {
+            Self::NoToken(_) => output::problem(&words),
+            Self::Answer(_) => output::say(&words),
+        }
+    }
+}
+
+/// What Upstox takes was refused for another cause.
+const IS_ALIVE: &str = "alive: Upstox takes it, so the call was refused for another cause";
+
+fn is_older_than(newest: impl std::fmt::Display) -> String {
+    format!("an older one: the newest is generation {newest}")
+}
+
 /// Says so of a token that does not live as long as is asked for.
-pub(crate) fn dies_too_soon(token: &StoredToken, min_valid: Duration, now: DateTime<Utc>) -> Option<String> {
+pub(crate) fn dies_too_soon(token: &ProgramToken, min_valid: Duration, now: DateTime<Utc>) -> Option<String> {
     let left = token.valid_until - now;
     let is_too_soon = left < TimeDelta::from_std(min_valid).unwrap_or(TimeDelta::MAX);
     is_too_soon.then(|| {
@@ -194,7 +218,7 @@ pub(crate) fn dies_too_soon(token: &StoredToken, min_valid: Duration, now: DateT
 
 /// Prints a token that programs may have, if it lives long enough; with the answer to a report in JSON, if there was one.
 pub(crate) fn give(
-    token: &StoredToken,
+    token: &ProgramToken,
     wanted: &Token,
     answer: Option<TokenAnswer>,
     now: DateTime<Utc>,
@@ -209,7 +233,7 @@ pub(crate) fn give(
 }
 
 fn printed(
-    token: &StoredToken,
+    token: &ProgramToken,
     format: Format,
     answer: Option<TokenAnswer>,
 ) -> Result<Zeroizing<String>, CommandError> {
@@ -219,7 +243,7 @@ fn printed(
         Format::Env => format!("export UPSTOX_ACCESS_TOKEN={}", *quoted(secret)),
         Format::Header => format!("Authorization: Bearer {secret}"),
         Format::Json => serde_json::to_string(&AnsweredTokenView {
-            token: TokenView::of(token.api.as_str(), token),
+            token: token.view(),
             answer,
         })?,
     }))

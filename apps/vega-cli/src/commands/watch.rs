@@ -1,43 +1,40 @@
 //! `vega watch`: how the tokens stand, a line of JSON for each, and one more whenever one changes, whichever process changed it. Goes on
-//! through restarts of the server and while the database is away: it follows the stored tokens itself.
+//! through restarts of the server and while the database is away: the feed sees to that.
 
 use std::collections::HashMap;
 
 use secrecy::zeroize::Zeroizing;
 use vega_api_types::{TokenStateView, WatchedTokenView};
-use vega_bootstrap::Vega;
 use vega_domain::ids::ApiName;
+use vega_domain::token_kind::TokenKind;
 
 use crate::command_error::CommandError;
-use crate::command_line::program_arguments::Watch;
 use crate::exit::Exit;
 use crate::stop::Stop;
 use crate::terminal::output;
+use crate::token_feed::TokenFeed;
 
-pub(crate) async fn run(vega: &Vega, wanted: &Watch, stop: &Stop) -> Result<Exit, CommandError> {
-    // There is nothing that has to end well.
-    stop.leave_to_the_run();
-    tokio::select! {
-        never = vega.follow_tokens() => match never {},
-        ended = tell(vega, wanted) => ended,
+pub(crate) async fn run(feed: &TokenFeed, stop: &Stop) -> Result<Exit, CommandError> {
+    let ended = tokio::select! {
+        failed = feed.follow() => failed.map(|never| match never {}),
+        ended = tell(feed) => ended,
+        // There is nothing that has to end well.
         () = stop.asked(1) => Ok(Exit::Ok),
-    }
+    };
+    feed.close().await;
+    ended
 }
 
 /// Tells until nobody reads.
-async fn tell(vega: &Vega, wanted: &Watch) -> Result<Exit, CommandError> {
-    let configured = vega.settings.accounts.apis().map(|(_, api)| api.name.clone());
-    let apis: Vec<ApiName> = match &*wanted.apis {
-        [] => configured.collect(),
-        named => named.to_vec(),
-    };
-    let mut changes = vega.registry.subscribe();
+async fn tell(feed: &TokenFeed) -> Result<Exit, CommandError> {
+    let mut changes = feed.subscribe();
     let mut told: HashMap<&ApiName, String> = HashMap::new();
+    feed.first_answers().await;
     loop {
         // Before the look, so that no change falls between the two.
-        changes.borrow_and_update();
-        for api in &apis {
-            let (version, line) = line(vega, api, wanted.with_token)?;
+        changes.are_seen();
+        for api in feed.apis() {
+            let (version, line) = line(feed, api)?;
             if told.get(api) != Some(&version) {
                 if !output::line(&line) {
                     return Ok(Exit::Ok);
@@ -45,31 +42,30 @@ async fn tell(vega: &Vega, wanted: &Watch) -> Result<Exit, CommandError> {
                 told.insert(api, version);
             }
         }
-        // The registry lives as long as Vega.
-        let _ = changes.changed().await;
+        changes.next().await;
     }
 }
 
 /// What is told of an API now, and what tells it from all that may be told of it later.
-fn line(vega: &Vega, api: &ApiName, with_token: bool) -> Result<(String, Zeroizing<String>), CommandError> {
-    let there = vega.registry.read(api, |hot| {
-        let token = hot.token();
-        let state = TokenStateView::with(api.as_str(), token, hot.version());
-        let access_token = with_token.then(|| token.access_token.expose());
-        let line = WatchedTokenView { state, access_token };
-        (hot.version().to_owned(), written(&line))
-    });
-    let (version, line) = there.unwrap_or_else(|| {
-        let state = TokenStateView::without(api.as_str(), None);
-        let line = WatchedTokenView {
-            state,
-            access_token: None,
-        };
-        (String::new(), written(&line))
-    });
-    Ok((version, line?))
-}
-
-fn written(line: &WatchedTokenView) -> Result<Zeroizing<String>, serde_json::Error> {
-    serde_json::to_string(line).map(Zeroizing::new)
+fn line(feed: &TokenFeed, api: &ApiName) -> Result<(String, Zeroizing<String>), CommandError> {
+    let held = feed.held(api);
+    let (version, state) = match &held {
+        Some(held) => (
+            held.version.clone(),
+            TokenStateView::of(
+                api.as_str(),
+                TokenKind::Trade,
+                held.generation,
+                &held.version,
+                held.valid_until,
+            ),
+        ),
+        None => (String::new(), TokenStateView::without(api.as_str(), None)),
+    };
+    let token = held.as_ref().and_then(|held| held.token.as_ref());
+    let line = WatchedTokenView {
+        state,
+        access_token: token.map(|token| token.access_token.expose()),
+    };
+    Ok((version, serde_json::to_string(&line).map(Zeroizing::new)?))
 }

@@ -39,7 +39,7 @@ pub(crate) async fn live(
     wanted.answer(|challenge| {
         // For the address of this connection: a program that relays the proof gains nothing.
         let Extension(CalledAt(address)) = called?;
-        Some(server.vega.prove_listener(challenge, address))
+        Some(server.vega.prove_listener(challenge, &address))
     })
 }
 

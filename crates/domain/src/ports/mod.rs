@@ -50,7 +50,7 @@ pub use file_deliveries::{DeliveryClaim, FileDeliveries};
 pub use follow_up_runner::FollowUpRunner;
 pub use last_price::{LastPriceAnswer, LastPriceApi};
 pub use lease_holder::LeaseHolder;
-pub use listener_proof::ListenerProof;
+pub use listener_proof::{ListenerAddress, ListenerProof};
 pub use login_lease::{Lease, LeaseError, LoginLease};
 pub use operator::{Answer, Approver, Operator, Presenter, Prompter};
 pub use otp_ledger::{OtpGrant, OtpLedger};

@@ -6,5 +6,6 @@
 )]
 
 mod serving;
+mod socket_client;
 mod transport;
 mod who;

@@ -8,12 +8,12 @@ use axum::extract::Extension;
 use axum::routing::get;
 use axum::{Router, http::HeaderMap};
 use futures_util::stream;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
-use vega_listening::{Answers, ConnectionSlots, Door, Limits, Peer, Transport, serve, serve_at};
+use vega_listening::{Answers, ConnectionSlots, Door, Limits, LocalSocket, Peer, Transport, serve, serve_at};
 
 struct Server {
     address: std::net::SocketAddr,
@@ -68,7 +68,7 @@ impl Server {
 }
 
 /// Sends this, and hears the whole answer of a connection that stays.
-async fn ask_on(stream: &mut TcpStream, request: &str) -> String {
+async fn ask_on(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), request: &str) -> String {
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     while !answer.ends_with(b"hello") {
@@ -213,9 +213,8 @@ async fn a_stream_of_a_known_one_outlives_a_crowd_and_a_strangers_slow_answer_do
 /// Tells when it is dropped, by dropping the sender.
 struct Told(#[expect(dead_code, reason = "dropped, never used")] oneshot::Sender<()>);
 
-#[cfg(target_os = "linux")]
-#[tokio::test]
-async fn who_does_not_read_is_cut_off() {
+/// A router whose answer never ends, and what tells that nobody sends it any more.
+fn endless() -> (Router, oneshot::Receiver<()>) {
     let (told, is_dropped) = oneshot::channel();
     let told = std::sync::Mutex::new(Some(Told(told)));
     let endless = move || {
@@ -227,14 +226,60 @@ async fn who_does_not_read_is_cut_off() {
         std::future::ready(Body::from_stream(body))
     };
     let endless = Arc::new(endless);
-    let router = Router::new().route("/", get(move || endless()));
+    let router = answers().route("/endless", get(move || endless()));
+    (router, is_dropped)
+}
+
+const ENDLESS: &[u8] = b"GET /endless HTTP/1.1\r\nHost: here\r\n\r\n";
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn who_does_not_read_is_cut_off() {
+    let (router, is_dropped) = endless();
     let server = server(router, Limits::default()).await;
     let mut client = server.connect().await;
-    client
-        .write_all(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
-        .await
-        .unwrap();
+    client.write_all(ENDLESS).await.unwrap();
     let cut_off = timeout(Duration::from_mins(2), is_dropped).await;
     assert!(cut_off.is_ok(), "its slot is never free again");
     drop(client);
+}
+
+/// What TCP tells of itself has to be asked for here. Whoever reads is answered all the while, also over a connection that was there before.
+#[tokio::test]
+async fn who_does_not_read_at_a_socket_is_cut_off_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("vega.sock");
+    let (router, mut is_dropped) = endless();
+    let door = Door::Local(LocalSocket::bind(&path, None, Arc::new(|_| Ok(()))).unwrap());
+    let stop = CancellationToken::new();
+    let slots = ConnectionSlots::new(Limits::default());
+    tokio::spawn(serve_at(door, Answers::of(router), slots, stop.clone()));
+    let _stop = stop.drop_guard();
+
+    let mut deaf = UnixStream::connect(&path).await.unwrap();
+    let mut before = UnixStream::connect(&path).await.unwrap();
+    deaf.write_all(ENDLESS).await.unwrap();
+    let begun = Instant::now();
+    let mut asked = 0;
+    while timeout(Duration::from_millis(250), &mut is_dropped)
+        .await
+        .is_err()
+    {
+        assert!(
+            begun.elapsed() < Duration::from_mins(2),
+            "its slot is never free again"
+        );
+        let answered = timeout(Duration::from_secs(5), ask_on(&mut before, KEEP));
+        assert!(answered.await.unwrap().starts_with("HTTP/1.1 200 OK"));
+        asked += 1;
+    }
+    assert!(
+        asked > 4,
+        "the others were answered while it was held up: {asked}"
+    );
+    // What was on its way is there, and nothing after it.
+    let mut rest = Vec::new();
+    let ended = timeout(Duration::from_secs(5), deaf.read_to_end(&mut rest)).await;
+    assert!(ended.is_ok(), "its connection is open still");
+    ask_on(&mut before, KEEP).await;
 }

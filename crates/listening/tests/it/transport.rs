@@ -47,7 +47,7 @@ async fn server(transport: Transport, limits: Limits) -> (SocketAddr, Arc<Atomic
             .unwrap()
             .1
             .to_owned();
-        let proof = vega_domain::ports::ListenerProof::answer(&KeyedProof("key"), &challenge, address);
+        let proof = vega_domain::ports::ListenerProof::answer(&KeyedProof("key"), &challenge, &address);
         axum::Json(serde_json::json!({ "program": "vega-server", "proof": proof }))
     };
     let router = Router::new()

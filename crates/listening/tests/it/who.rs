@@ -25,7 +25,7 @@ struct LivezQuery {
 async fn vega(key: &'static str, at: &str) -> SocketAddr {
     let live = async move |called: axum::Extension<CalledAt>, Query(asked): Query<LivezQuery>| {
         assert!(CHALLENGE.contains(&asked.challenge.len()), "{}", asked.challenge);
-        let proof = KeyedProof(key).answer(&asked.challenge, called.0.0);
+        let proof = KeyedProof(key).answer(&asked.challenge, &called.0.0);
         axum::Json(serde_json::json!({ "v": 1, "program": "vega-server", "version": "1", "proof": proof }))
     };
     let listener = TcpListener::bind(at).await.unwrap();

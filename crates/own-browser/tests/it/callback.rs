@@ -275,7 +275,10 @@ async fn where_our_vega_server_listens_nobody_else_must() {
     let port = free_port().await;
     let uri = format!("http://127.0.0.1:{port}/cb");
     let serving = listens_there(port, move |challenge| {
-        let proof = PROOF.answer(challenge, ([127, 0, 0, 1], port).into());
+        let proof = PROOF.answer(
+            challenge,
+            &std::net::SocketAddr::from(([127, 0, 0, 1], port)).into(),
+        );
         format!(r#"{{"v":1,"program":"vega-server","version":"0.1.0","proof":"{proof}"}}"#)
     });
     let serving = serving.await;

@@ -59,6 +59,7 @@ impl DataSource {
                     Engine::Sqlite(_) => None,
                     Engine::Postgres(_) => machine_id::known(&path),
                 },
+                &path,
             )),
             spool,
             key_source,

@@ -35,9 +35,20 @@ pub fn refuse_if_others_may_change(path: &Path, place: Place) -> Result<(), File
     IDENTITY.get_or_init(Identity::of_this_process).look(path, place)
 }
 
+/// The same, where this owner may change it, too: for what belongs to another user whom this one trusts with it.
+pub fn refuse_if_others_than_may_change(owner: u32, path: &Path, place: Place) -> Result<(), FileError> {
+    let identity = Identity {
+        trusted: Some(owner),
+        ..Identity::of_this_process()
+    };
+    identity.look(path, place)
+}
+
 /// The user and groups that this process runs as, and what is known of the others.
 struct Identity {
     user: u32,
+    /// Another user who may change it.
+    trusted: Option<u32>,
     name: Option<String>,
     /// The groups of which this process is a member.
     groups: Vec<u32>,
@@ -53,6 +64,7 @@ impl Identity {
         let user = geteuid();
         Self {
             user: user.as_raw(),
+            trusted: None,
             name: User::from_uid(user).ok().flatten().map(|user| user.name),
             groups: own_groups(),
             unseen: unseen_owner(&text("/proc/self/uid_map"), &text("/proc/sys/kernel/overflowuid")),
@@ -150,7 +162,8 @@ impl Identity {
     fn refuse_foreign(&self, path: &Path, about: &Metadata) -> Result<(), FileError> {
         let owner = about.uid();
         let is_known = || User::from_uid(Uid::from_raw(owner)).ok().flatten().is_some();
-        let is_ours = [self.user, ROOT].contains(&owner) || self.unseen == Some(owner);
+        let is_ours =
+            [self.user, ROOT].contains(&owner) || [self.unseen, self.trusted].contains(&Some(owner));
         // A container's volumes and secrets bear the users of its host, of whom it knows none.
         if is_ours || !is_known() || is_read_only(path) {
             return Ok(());

@@ -36,6 +36,7 @@ fn file(folder: &Path) -> PathBuf {
 /// This user in a made-up list of groups: the folders that a test makes belong to `group`.
 fn one_of(name: Option<&str>, groups: &[u32], passwd: &str, group: &str) -> Identity {
     Identity {
+        trusted: None,
         user: geteuid().as_raw(),
         name: name.map(str::to_owned),
         groups: groups.to_vec(),
