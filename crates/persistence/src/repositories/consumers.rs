@@ -163,7 +163,7 @@ impl UseRow {
                 own_name: own_name.map(ConsumerName::new).transpose().map_err(unreadable)?,
                 access_path: AccessPath::parse(&self.access_path).map_err(unreadable)?,
             },
-            api: ApiName::new(self.api).map_err(unreadable)?,
+            api: ApiName::stored(self.api).map_err(unreadable)?,
             generation,
             moved_at: self.moved_at,
             last_seen_at: self.last_seen_at,

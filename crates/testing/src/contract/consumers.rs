@@ -4,11 +4,11 @@ use vega_domain::audit::AuditKind;
 use vega_domain::consumer::{
     AccessPath, Consumer, ConsumerIdentity, ConsumerStop, ConsumerUse, LocalProgram,
 };
-use vega_domain::ids::{AccessKeyId, ConsumerName, Generation};
+use vega_domain::ids::{AccessKeyId, ApiName, ConsumerName, Generation};
 
 use super::contract_fixture::ContractFixture;
 use super::installation::Installation;
-use crate::builders::{api, at, entry};
+use crate::builders::{account, api, at, entry};
 
 fn by_key(name: &str, number: i64) -> Consumer {
     Consumer {
@@ -51,12 +51,19 @@ pub async fn what_was_seen_of_consumers_reads_back_by_name<I: Installation>() {
     let uses = [
         seen(trader.clone(), "WEBSOCKET1", None, 5),
         seen(unit, "PRIMARY", Some(3), 7),
-        seen(trader, "PRIMARY", Some(2), 6),
+        seen(trader.clone(), "PRIMARY", Some(2), 6),
+        ConsumerUse {
+            api: ApiName::of_analytics(&account()),
+            ..seen(trader, "PRIMARY", Some(1), 8)
+        },
     ];
     fixture.records(&uses).await;
     let elsewhere = fixture.elsewhere().await;
-    let [last, first, second] = uses;
-    assert_eq!(elsewhere.consumers.uses().await.unwrap(), [first, second, last]);
+    let [last, first, second, of_account] = uses;
+    assert_eq!(
+        elsewhere.consumers.uses().await.unwrap(),
+        [first, of_account, second, last]
+    );
     assert!(fixture.audit().await.is_empty(), "it decides nothing");
 }
 
