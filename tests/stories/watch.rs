@@ -35,7 +35,7 @@ async fn each_change_is_a_line_and_no_line_holds_a_token_unless_it_was_asked_for
     let mut vega = desk.start(&["watch", API])?;
     let mut with_token = desk.start(&["watch", API, "--with-token"])?;
     let (mut plain, mut whole) = (lines_of(&mut vega)?, lines_of(&mut with_token)?);
-    let none = json!({ "v": 1, "api": API, "servable": false, "generation": null, "version": null, "valid_until": null,
+    let none = json!({ "v": 1, "api": API, "servable": false, "kind": null, "generation": null, "version": null, "valid_until": null,
         "valid_until_unix": null });
     assert_eq!(next(&mut plain).await?, none);
     assert_eq!(next(&mut whole).await?, none);
