@@ -3,6 +3,7 @@
 mod adopted;
 mod all_valid;
 mod analytics;
+mod analytics_commands;
 mod around_0330;
 mod audit;
 mod back_and_forward;

@@ -28,7 +28,7 @@ use crate::exit::Exit;
 use crate::program_token::ProgramToken;
 use crate::stop::LEFT_BEHIND;
 use crate::terminal::output;
-use crate::token_feed::{Installation, TokenFeed, Wants};
+use crate::token_feed::{Installation, TokenFeed, Wants, What};
 
 /// What Vega itself fails with before the command has started, as `timeout` and `env` do.
 pub(crate) const FAILED: u8 = 125;
@@ -71,7 +71,11 @@ pub(crate) fn main(
                 let mut apis = wanted.apis.clone();
                 let mut seen = HashSet::new();
                 apis.retain(|api| seen.insert(api.clone()));
-                let feed = TokenFeed::new(installation, environment, decorator, apis, Wants::Tokens);
+                let wants = Wants {
+                    what: What::Tokens,
+                    kind: wanted.kind.wanted(),
+                };
+                let feed = TokenFeed::new(installation, environment, decorator, apis, wants);
                 run(wanted, umask, feed.called(name_of(wanted)), signals).await
             });
             runtime.shutdown_timeout(LEFT_BEHIND);
@@ -350,6 +354,7 @@ fn variables(tokens: &Tokens) -> Vec<(String, Option<String>)> {
             format!("VEGA_{api}_GENERATION"),
             Some(token.generation.to_string()),
         ));
+        variables.push((format!("VEGA_{api}_KIND"), Some(token.kind.to_string())));
     }
     if let [token] = &**tokens {
         let secret = token.access_token.expose().to_owned();

@@ -43,11 +43,12 @@ use crate::commands::{
     relocate, restore, resume, revoke, seal, status, token, verify, watch,
 };
 use crate::exit::Exit;
+use crate::program_token::ProgramToken;
 use crate::server::not_given::Refused;
 use crate::stop::{LEFT_BEHIND, Stop};
 use crate::terminal::Terminal;
 use crate::terminal::output;
-use crate::token_feed::{Installation, TokenFeed, Wants};
+use crate::token_feed::{Installation, TokenFeed, Wants, What};
 
 /// The whole program, over ports that `decorator` may wrap.
 pub fn main(decorator: Arc<dyn PortDecorator>) -> ExitCode {
@@ -258,10 +259,13 @@ async fn watched(
         }
         (named, _) => named.to_vec(),
     };
-    let wants = if wanted.with_token {
-        Wants::Tokens
-    } else {
-        Wants::States
+    let wants = Wants {
+        what: if wanted.with_token {
+            What::Tokens
+        } else {
+            What::States
+        },
+        kind: wanted.kind.wanted(),
     };
     let stop = Stop::listen();
     watch::run(
@@ -306,10 +310,11 @@ async fn without_database(
         return Ok(refused.exit());
     }
     if let Some(Command::Token(wanted)) = &arguments.command
-        && let Some(token) = token_without_opening(settings, &wanted.api).await
+        && let Some(token) = token_without_opening(settings, &wanted.api, wanted.kind.wanted()).await
     {
         output::say(&format!("warning: {error}. The token can still be read."));
-        return token::give(&(&token).into(), wanted, None, SystemClock::new().now());
+        let token = ProgramToken::of(&wanted.api, &token);
+        return token::give(&token, wanted, None, SystemClock::new().now());
     }
     Err(error.into())
 }
@@ -356,7 +361,7 @@ async fn command(
         Command::Consumers(wanted) => consumers::run(vega, &wanted).await,
         Command::Console => console_link::run(vega).await,
         Command::Token(wanted) => match refused {
-            Some(refused) => token::without(vega, &wanted.api, &refused).await,
+            Some(refused) => token::without(vega, &wanted, &refused).await,
             None => token::run(vega, &wanted).await,
         },
         Command::Files(wanted) => files::run(vega, &wanted).await,

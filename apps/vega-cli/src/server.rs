@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use vega_api_types::{ReceivedRejection, ReceivedToken, RejectionBody};
 use vega_bootstrap::{ANSWERS_WITHIN, ServerAtSocket};
 use vega_domain::ids::{ApiName, ConsumerName, Generation};
+use vega_domain::token_kind::{TokenKind, WantedKind};
 
 use crate::program_token::ProgramToken;
 use crate::server::calls::{Answer, Calls, Events, Method};
@@ -38,14 +39,21 @@ impl Server {
         Self { at, consumer: None }
     }
 
-    /// The token that programs get now.
-    pub(crate) async fn token(&self, api: &ApiName) -> Result<Given, NotGiven> {
+    /// The token that programs get now who ask for these kinds.
+    pub(crate) async fn token(&self, api: &ApiName, wanted: WantedKind) -> Result<Given, NotGiven> {
         let asking = async {
-            let answer = self.ask(Method::Get, api, "token", None).await?;
+            let target = calls::target(api, "token", wanted);
+            let answer = self.ask(Method::Get, &target, None).await?;
             let version = answer.version();
             let received: ReceivedToken = read(&self.body(answer).await?)?;
+            let kind = TokenKind::from(received.kind);
+            // Whoever asks for a token that can trade does so with what it gets.
+            if !wanted.kinds().contains(&kind) {
+                return Err(NotGiven::unreadable());
+            }
             let token = ProgramToken {
                 api: api.clone(),
+                kind,
                 access_token: received.access_token,
                 generation: received.generation,
                 valid_until: received.valid_until,
@@ -56,41 +64,35 @@ impl Server {
         within(ANSWERS_WITHIN, asking).await
     }
 
-    /// Reports that Upstox refuses the token of this generation.
+    /// Reports that Upstox refuses the token of this kind and generation.
     pub(crate) async fn report(
         &self,
         api: &ApiName,
+        kind: TokenKind,
         generation: Generation,
     ) -> Result<ReceivedRejection, NotGiven> {
         let report = RejectionBody {
             generation: generation.get(),
-            kind: None,
+            kind: Some(kind.into()),
         };
         let report = serde_json::to_string(&report).map_err(std::io::Error::from)?;
         let asking = async {
-            let answer = self.ask(Method::Post, api, "rejections", Some(report)).await?;
+            let target = calls::target(api, "rejections", WantedKind::Trade);
+            let answer = self.ask(Method::Post, &target, Some(report)).await?;
             read(&self.body(answer).await?)
         };
         within(REPORT_WITHIN, asking).await
     }
 
-    /// The stream of how the token of `api` stands.
-    pub(crate) async fn events(&self, api: &ApiName) -> Result<Events, NotGiven> {
-        let asking = async { self.begin().await?.events(api).await };
+    /// The stream of how the token of `api` stands for who asks for these kinds.
+    pub(crate) async fn events(&self, api: &ApiName, wanted: WantedKind) -> Result<Events, NotGiven> {
+        let asking = async { self.begin().await?.events(api, wanted).await };
         within(ANSWERS_WITHIN, asking).await
     }
 
-    async fn ask(
-        &self,
-        method: Method,
-        api: &ApiName,
-        route: &str,
-        body: Option<String>,
-    ) -> Result<Answer, NotGiven> {
+    async fn ask(&self, method: Method, target: &str, body: Option<String>) -> Result<Answer, NotGiven> {
         let mut calls = self.begin().await?;
-        calls
-            .ask(method, &format!("/api/v1/apis/{api}/{route}"), body)
-            .await
+        calls.ask(method, target, body).await
     }
 
     async fn begin(&self) -> Result<Calls<'_>, NotGiven> {

@@ -16,6 +16,7 @@ use tokio::time::{interval, sleep};
 use vega_bootstrap::{Environment, PortDecorator, ServerAtSocket, Settings, SystemClock, Vega};
 use vega_domain::ids::{ApiName, ConsumerName, Generation};
 use vega_domain::ports::Clock;
+use vega_domain::token_kind::{TokenKind, WantedKind};
 
 use crate::command_error::CommandError;
 use crate::commands::token;
@@ -34,9 +35,16 @@ pub(crate) enum Installation {
     OfAnotherUser(ServerAtSocket),
 }
 
-/// What a command wants to know.
+/// What a command wants to know, and of which kinds of token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wants {
+pub(crate) struct Wants {
+    pub(crate) what: What,
+    pub(crate) kind: WantedKind,
+}
+
+/// What a command wants to know of tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum What {
     /// The tokens.
     Tokens,
     /// Only how they stand: nobody is noted as having a token.
@@ -54,8 +62,9 @@ enum State {
 
 /// A token that is there.
 pub(crate) struct Held {
+    pub(crate) kind: TokenKind,
     pub(crate) generation: Generation,
-    /// Tells it from every other one of its API.
+    /// Tells it from every other one of its API and kind.
     pub(crate) version: String,
     pub(crate) valid_until: DateTime<Utc>,
     /// The token itself, where it is wanted.
@@ -176,7 +185,7 @@ impl TokenFeed {
             return Ok(said);
         }
         match self.opened() {
-            Some(vega) => Ok(token::no_token(&vega, api).await?.1),
+            Some(vega) => Ok(token::no_token(&vega, api, self.wants.kind).await?.1),
             None => Ok(format!("{api} has no usable token")),
         }
     }
@@ -235,29 +244,42 @@ impl TokenFeed {
         loop {
             changes.borrow_and_update();
             for api in &self.apis {
-                let stored = vega.registry.read(api, |hot| Held {
-                    generation: hot.token().generation,
-                    version: hot.version().to_owned(),
-                    valid_until: hot.token().valid_until,
-                    token: (self.wants == Wants::Tokens).then(|| hot.token().into()),
-                });
-                match stored {
-                    Some(held) => self.is_there(api, held),
-                    None if self.holds_newer_than(vega, api).await => {}
-                    None => self.is_gone(api, None),
-                }
+                self.take_stored(vega, api).await;
             }
             // The registry lives as long as Vega.
             let _ = changes.changed().await;
         }
     }
 
-    /// Whether the server gave a token that lives and that the database does not have.
-    async fn holds_newer_than(&self, vega: &Vega, api: &ApiName) -> bool {
-        let Some(held) = self.held(api) else {
+    /// Takes the first of the wanted tokens that the database has.
+    async fn take_stored(&self, vega: &Vega, api: &ApiName) {
+        let account = vega.settings.accounts.find(api);
+        let names = account.map(|(account, _)| self.wants.kind.names(&account.id, api));
+        for name in names.unwrap_or_default() {
+            let stored = vega.registry.read(&name, |hot| Held {
+                kind: hot.token().kind(),
+                generation: hot.token().generation,
+                version: hot.version().to_owned(),
+                valid_until: hot.token().valid_until,
+                token: (self.wants.what == What::Tokens).then(|| ProgramToken::of(api, hot.token())),
+            });
+            if let Some(stored) = stored {
+                return self.is_there(api, stored);
+            }
+            if self.holds_newer_than(vega, api, &name).await {
+                return;
+            }
+        }
+        self.is_gone(api, None);
+    }
+
+    /// Whether the server gave a token that lives, is kept under this name, and that the database does not have.
+    async fn holds_newer_than(&self, vega: &Vega, api: &ApiName, name: &ApiName) -> bool {
+        let is_of_name = |held: &Arc<Held>| held.kind == TokenKind::kept_under(name);
+        let Some(held) = self.held(api).filter(is_of_name) else {
             return false;
         };
-        match vega.stored.validity.status(api).await {
+        match vega.stored.validity.status(name).await {
             Ok(status) => status
                 .and_then(|status| status.generation)
                 .is_none_or(|stored| stored < held.generation),
@@ -301,8 +323,10 @@ impl TokenFeed {
         let now = self.now();
         self.states.send_if_modified(|states| {
             if let Some(State::There(held)) = states.get(api) {
+                // Each kind has a count of its own; of two kinds, whoever is asked knows which is given.
+                let is_of_kind = held.kind == new.kind;
                 let is_older = held.generation > new.generation && is_served(held.valid_until, now);
-                if is_older || held.version == new.version {
+                if is_of_kind && (is_older || held.version == new.version) {
                     return false;
                 }
             }

@@ -6,8 +6,9 @@ use vega_domain::expiry::rfc3339_ist;
 use vega_domain::file_delivery::{DeliveryFailure, FileDelivery, FileStanding};
 use vega_domain::ids::Generation;
 use vega_domain::token_file::TokenFile;
+use vega_domain::token_kind;
 
-use crate::codes::{DeliveryProblem, DeliveryState};
+use crate::codes::{DeliveryProblem, DeliveryState, TokenKind};
 
 /// The files of `[[files]]`, in their order.
 #[derive(Debug, Serialize, ToSchema)]
@@ -21,6 +22,8 @@ pub struct FilesView {
 pub struct FileView {
     pub path: String,
     pub api: String,
+    /// What the token in it opens: `trade`, or only `read`. Null where none was delivered.
+    pub kind: Option<TokenKind>,
     /// `raw`, `json`, `env`, `header` or `template`.
     pub format: String,
     /// Whether it was delivered with the token that programs get now, and all that follows was done. Null where there is no token for it.
@@ -71,6 +74,7 @@ impl FileView {
         Self {
             path: file.path.display().to_string(),
             api: file.api.to_string(),
+            kind: delivery.map(|delivery| token_kind::TokenKind::kept_under(&delivery.api).into()),
             format: file.format.name().to_owned(),
             current: match standing {
                 FileStanding::Current => Some(true),

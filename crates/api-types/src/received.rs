@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 use vega_domain::ids::Generation;
 use vega_domain::secret::AccessToken;
 
-use crate::codes::TokenAnswer;
+use crate::codes::{TokenAnswer, TokenKind};
 use crate::problems::ProblemCode;
 
 /// A `TokenView`.
@@ -15,6 +15,7 @@ use crate::problems::ProblemCode;
 pub struct ReceivedToken {
     #[serde(deserialize_with = "secret")]
     pub access_token: AccessToken,
+    pub kind: TokenKind,
     #[serde(deserialize_with = "generation")]
     pub generation: Generation,
     #[serde(rename = "valid_until_unix", deserialize_with = "time")]
@@ -25,6 +26,7 @@ pub struct ReceivedToken {
 #[derive(Debug, Deserialize)]
 pub struct ReceivedTokenState {
     pub servable: bool,
+    pub kind: Option<TokenKind>,
     #[serde(default, deserialize_with = "maybe_generation")]
     pub generation: Option<Generation>,
     pub version: Option<String>,
@@ -108,7 +110,7 @@ mod tests {
             v: 1,
             api: api.as_str(),
             access_token: "canary",
-            kind: crate::codes::TokenKind::Trade,
+            kind: TokenKind::Read,
             generation: 3,
             valid_until: String::new(),
             valid_until_unix: until.timestamp(),
@@ -127,7 +129,7 @@ mod tests {
 
         let written = serde_json::to_string(&TokenStateView::of(
             api.as_str(),
-            vega_domain::TokenKind::Trade,
+            read.kind.into(),
             read.generation,
             "3-a",
             until,
@@ -135,6 +137,7 @@ mod tests {
         .unwrap();
         let read: ReceivedTokenState = serde_json::from_str(&written).unwrap();
         assert!(read.servable);
+        assert_eq!(read.kind, Some(TokenKind::Read));
         assert_eq!(
             (read.version.as_deref(), read.valid_until),
             (Some("3-a"), Some(until))
@@ -164,10 +167,12 @@ mod tests {
     #[test]
     fn nonsense_is_no_token() {
         for text in [
-            r#"{"access_token":"canary","generation":0,"valid_until_unix":1}"#,
-            r#"{"access_token":"canary","generation":1,"valid_until_unix":9223372036854775807}"#,
-            r#"{"access_token":["canary"],"generation":1,"valid_until_unix":1}"#,
-            r#"{"access_token":"canary","generation":1}"#,
+            r#"{"access_token":"canary","kind":"trade","generation":0,"valid_until_unix":1}"#,
+            r#"{"access_token":"canary","kind":"trade","generation":1,"valid_until_unix":9223372036854775807}"#,
+            r#"{"access_token":["canary"],"kind":"trade","generation":1,"valid_until_unix":1}"#,
+            r#"{"access_token":"canary","kind":"trade","generation":1}"#,
+            r#"{"access_token":"canary","kind":"both","generation":1,"valid_until_unix":1}"#,
+            r#"{"access_token":"canary","generation":1,"valid_until_unix":1}"#,
         ] {
             let error = serde_json::from_str::<ReceivedToken>(text)
                 .unwrap_err()

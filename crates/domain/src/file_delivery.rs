@@ -42,11 +42,11 @@ impl fmt::Debug for ContentDigest {
 pub struct FileDelivery {
     /// The file.
     pub path: PathBuf,
-    /// Whose token.
+    /// The name under which the token is kept.
     pub api: ApiName,
     /// Which token.
     pub version: TokenVersion,
-    /// Which one it is in the count of its API.
+    /// Which one it is in the count of that name.
     pub generation: Generation,
     /// What becomes of the file, also when `vega.toml` names it no more.
     pub on_expiry: OnExpiry,

@@ -64,6 +64,23 @@ pub fn status_words(status: TokenStatus) -> &'static str {
     }
 }
 
+/// That an account has no analytics token that programs get, and the way out. `None`: it never had one.
+pub fn no_analytics_words(account: &str, status: Option<TokenStatus>) -> String {
+    let way_out = format!(
+        "Make one on Upstox's page (My apps, Analytics), and give it to Vega: `vega adopt --analytics {account}`"
+    );
+    match status {
+        None => format!("Account {account} has no analytics token. {way_out}"),
+        Some(TokenStatus::Unknown) => format!(
+            "Upstox did not say whether the analytics token of account {account} is good. Vega asks again"
+        ),
+        Some(status) => format!(
+            "The analytics token of account {account} is {}. {way_out}",
+            status_words(status)
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;

@@ -131,11 +131,7 @@ impl StoredToken {
 
     /// What it opens.
     pub fn kind(&self) -> TokenKind {
-        if self.api.is_of_analytics() {
-            TokenKind::Read
-        } else {
-            TokenKind::Trade
-        }
+        TokenKind::kept_under(&self.api)
     }
 
     /// The status at `now`.

@@ -4,14 +4,19 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::ids::ApiName;
+use crate::ids::{AccountId, ApiName};
 use crate::invalid_value::InvalidValue;
+use crate::token_kind::WantedKind;
 
 /// One row of `[[files]]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenFile {
     /// Whose token.
     pub api: ApiName,
+    /// Whose API that is.
+    pub account: AccountId,
+    /// Which of its tokens.
+    pub kind: WantedKind,
     /// Where the file is, from the root on. No two rows have the same.
     pub path: PathBuf,
     /// What is written.
@@ -24,6 +29,13 @@ pub struct TokenFile {
     pub then: Option<FollowUp>,
     /// What becomes of it when its token dies.
     pub on_expiry: OnExpiry,
+}
+
+impl TokenFile {
+    /// The names under which the tokens are kept that may be in it, the preferred one first.
+    pub fn names(&self) -> Vec<ApiName> {
+        self.kind.names(&self.account, &self.api)
+    }
 }
 
 /// What is written into a file.

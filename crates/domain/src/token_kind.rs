@@ -27,6 +27,15 @@ impl TokenKind {
         }
     }
 
+    /// Of a token that is kept under this name.
+    pub fn kept_under(name: &ApiName) -> Self {
+        if name.is_of_analytics() {
+            Self::Read
+        } else {
+            Self::Trade
+        }
+    }
+
     /// Reads `trade` or `read`.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         match text {
@@ -58,6 +67,15 @@ pub enum WantedKind {
     TradeOrRead,
 }
 
+impl From<TokenKind> for WantedKind {
+    fn from(kind: TokenKind) -> Self {
+        match kind {
+            TokenKind::Trade => Self::Trade,
+            TokenKind::Read => Self::Read,
+        }
+    }
+}
+
 impl WantedKind {
     /// From `kind` and `accept`, as a program writes them: `kind=trade`, `kind=read` or `accept=read`.
     ///
@@ -74,6 +92,15 @@ impl WantedKind {
                 "kind of token",
                 "kind=read with accept=trade: ask for accept=read, which prefers the trade token",
             )),
+        }
+    }
+
+    /// As a request to the server writes it, behind the `?`; nothing for who asks for nothing special.
+    pub fn query(self) -> &'static str {
+        match self {
+            Self::Trade => "",
+            Self::Read => "kind=read",
+            Self::TradeOrRead => "accept=read",
         }
     }
 

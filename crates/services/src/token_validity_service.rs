@@ -79,13 +79,11 @@ impl TokenValidityService {
         })
     }
 
-    /// The status of one API. `None`: not configured.
-    pub async fn status(&self, api: &ApiName) -> Result<Option<ApiStatus>, StoreError> {
-        Ok(self
-            .statuses()
-            .await?
-            .into_iter()
-            .find(|status| status.api == *api))
+    /// The status of what is kept under this name. `None`: no such API is configured, or the account has no analytics token.
+    pub async fn status(&self, name: &ApiName) -> Result<Option<ApiStatus>, StoreError> {
+        let Statuses { apis, analytics } = self.all_statuses().await?;
+        let mut statuses = apis.into_iter().chain(analytics);
+        Ok(statuses.find(|status| status.api == *name))
     }
 
     /// The newest token of each configured API that may be alive, be it that Upstox called it dead before.

@@ -40,14 +40,14 @@ pub(crate) fn of(
         FileFormat::Header => format!("Authorization: Bearer {secret}\n"),
         FileFormat::Json => {
             let json = Zeroizing::new(
-                serde_json::to_string(&TokenView::of(token.api.as_str(), token))
+                serde_json::to_string(&TokenView::of(file.api.as_str(), token))
                     .map_err(|error| DeliveryFailure::new(DeliveryProblem::WriteFailed, error.to_string()))?,
             );
             format!("{}\n", *json)
         }
         FileFormat::Template(path) => {
             let source = template(path, others_may_change)?;
-            rendered(&source, token).map_err(|words| failed(path, &without(&words, secret)))?
+            rendered(&source, &file.api, token).map_err(|words| failed(path, &without(&words, secret)))?
         }
     }))
 }
@@ -102,13 +102,13 @@ fn template(path: &Path, others_may_change: OthersMayChange) -> Result<String, D
 }
 
 /// What the template makes of a token, or what is wrong with it.
-fn rendered(source: &str, token: &StoredToken) -> Result<String, String> {
+fn rendered(source: &str, api: &ApiName, token: &StoredToken) -> Result<String, String> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     let syntax = SyntaxConfig::builder().keep_trailing_newline(true).build();
     environment.set_syntax(syntax.map_err(|error| said(&error))?);
     environment.set_fuel(Some(STEPS));
-    let names = names_of(token);
+    let names = names_of(api, token);
     let template = environment
         .template_from_named_str("the template", source)
         .map_err(|error| said(&error))?;
@@ -125,10 +125,11 @@ fn rendered(source: &str, token: &StoredToken) -> Result<String, String> {
 }
 
 /// What a template may speak of.
-fn names_of(token: &StoredToken) -> [(&'static str, Value); 9] {
+fn names_of(api: &ApiName, token: &StoredToken) -> [(&'static str, Value); 10] {
     [
         ("access_token", Value::from(token.access_token.expose())),
-        ("api", Value::from(token.api.as_str())),
+        ("api", Value::from(api.as_str())),
+        ("kind", Value::from(token.kind().as_str())),
         ("account", Value::from(token.account.as_str())),
         ("client_id", Value::from(token.client_id.as_str())),
         ("user_id", Value::from(token.user_id.as_str())),
@@ -156,6 +157,7 @@ mod tests {
     use rstest::rstest;
     use vega_domain::ids::AttemptId;
     use vega_domain::token_file::{FileAccess, FileMode, OnExpiry};
+    use vega_domain::token_kind::WantedKind;
     use vega_testing::builders;
 
     use super::*;
@@ -179,6 +181,8 @@ mod tests {
     fn content(format: FileFormat, secret: &str) -> Result<String, DeliveryFailure> {
         let file = TokenFile {
             api: builders::api("PRIMARY"),
+            account: AccountId::new("default").unwrap(),
+            kind: WantedKind::Trade,
             path: "/run/token".into(),
             format,
             access: FileAccess {
@@ -191,6 +195,28 @@ mod tests {
             on_expiry: OnExpiry::Remove,
         };
         of(&file, &token(secret), NOBODY).map(|text| text.to_string())
+    }
+
+    /// Under whichever name it is kept, programs know it by their API, and what it opens by its kind.
+    #[test]
+    fn an_analytics_token_is_told_apart_and_keeps_its_name_to_itself() {
+        let analytics = StoredToken {
+            api: ApiName::of_analytics(&AccountId::new("default").unwrap()),
+            ..token("canary")
+        };
+        let api = builders::api("PRIMARY");
+        let told = rendered("{{ api }} {{ kind }} {{ account }}", &api, &analytics).unwrap();
+        assert_eq!(told, "PRIMARY read default");
+        assert_eq!(
+            rendered("{{ kind }}", &api, &token("canary")).as_deref(),
+            Ok("trade")
+        );
+        let json = content(FileFormat::Json, "canary").unwrap();
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(
+            (&json["api"], &json["kind"]),
+            (&"PRIMARY".into(), &"trade".into())
+        );
     }
 
     #[test]
@@ -235,7 +261,10 @@ mod tests {
     )]
     #[case::no_markup("<{{ access_token }}&>", "<SECRET&>")]
     fn a_template_makes_any_text(#[case] source: &str, #[case] text: &str) {
-        assert_eq!(rendered(source, &token("SECRET")).as_deref(), Ok(text));
+        assert_eq!(
+            rendered(source, &builders::api("PRIMARY"), &token("SECRET")).as_deref(),
+            Ok(text)
+        );
     }
 
     #[rstest]
@@ -253,7 +282,7 @@ mod tests {
         "fuel"
     )]
     fn a_template_that_does_not_work_is_refused(#[case] source: &str, #[case] words: &str) {
-        let refused = rendered(source, &token("SECRET")).unwrap_err();
+        let refused = rendered(source, &builders::api("PRIMARY"), &token("SECRET")).unwrap_err();
         assert!(refused.contains(words), "{refused}");
         assert!(!refused.contains("SECRET"), "{refused}");
     }
@@ -281,12 +310,13 @@ mod tests {
             .split("```jinja\n")
             .nth(1)
             .and_then(|rest| rest.split("```").next());
-        let text = rendered(source.unwrap(), &token("SECRET")).unwrap();
+        let text = rendered(source.unwrap(), &builders::api("PRIMARY"), &token("SECRET")).unwrap();
         assert!(
             text.starts_with("[upstox]\ntoken = \"SECRET\"\ngood_until = "),
             "{text}"
         );
-        let named = names_of(&token("SECRET")).map(|(name, _)| format!("`{name}`"));
+        let named =
+            names_of(&builders::api("PRIMARY"), &token("SECRET")).map(|(name, _)| format!("`{name}`"));
         assert!(named.iter().all(|name| page.contains(name)), "{named:?}");
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use vega_bootstrap::Named;
+use vega_domain::InvalidValue;
 use vega_domain::access::Scope;
 use vega_domain::account::Route;
 use vega_domain::accounts::ApiSelection;
@@ -236,6 +237,15 @@ pub(crate) enum Clear {
     },
 }
 
+/// The name under which a token is kept: that of an API, or `@ACCOUNT`.
+fn kept_name(text: &str) -> Result<ApiName, InvalidValue> {
+    if text.starts_with('@') {
+        ApiName::stored(text)
+    } else {
+        text.parse()
+    }
+}
+
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Examples:\n  vega audit --since 2h\n  vega audit --api PRIMARY --json\n  vega audit --verify\n  \
@@ -250,8 +260,8 @@ pub(crate) struct Audit {
     /// Only what happened since: a while such as 2h, a day such as 2026-11-23 (IST), or a time in RFC 3339
     #[arg(long, value_name = "WHEN")]
     pub(crate) since: Option<Since>,
-    /// Only what is about this API
-    #[arg(long, value_name = "API")]
+    /// Only what is about this API, or about an account's analytics token: @ACCOUNT
+    #[arg(long, value_name = "API", value_parser = kept_name)]
     pub(crate) api: Option<ApiName>,
     /// Look whether an entry or a row was changed, moved or removed, or the end cut off; exit code 9 if so
     #[arg(long, conflicts_with_all = ["since", "api"])]

@@ -14,21 +14,24 @@ use clap::{Args, Subcommand, ValueEnum};
 use nix::sys::signal::Signal;
 use vega_domain::ids::{ApiName, Generation};
 use vega_domain::plan::ForceReason;
+use vega_domain::token_kind::{TokenKind, WantedKind};
 
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Examples:\n  vega token PRIMARY\n  vega token PRIMARY --min-valid 30m --format json\n  \
-    eval \"$(vega token PRIMARY --format env)\"\n  vega token PRIMARY --rejected 3"
+    eval \"$(vega token PRIMARY --format env)\"\n  vega token PRIMARY --rejected 3\n  vega token PRIMARY --kind read"
 )]
 pub(crate) struct Token {
     /// Whose token
     #[arg(value_name = "API")]
     pub(crate) api: ApiName,
+    #[command(flatten)]
+    pub(crate) kind: KindAsked,
     /// Refuse a token that expires sooner than this, such as 30m
     #[arg(long, value_name = "DURATION", value_parser = vega_bootstrap::length, default_value = "0s")]
     pub(crate) min_valid: Duration,
     /// Upstox refuses the token of this generation: Vega asks Upstox about it, and prints the token to use now
-    #[arg(long, value_name = "GENERATION", value_parser = generation)]
+    #[arg(long, value_name = "GENERATION", value_parser = generation, conflicts_with = "accept")]
     pub(crate) rejected: Option<Generation>,
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Raw)]
@@ -36,6 +39,39 @@ pub(crate) struct Token {
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,
+}
+
+/// Which of the two kinds of token is asked for.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct KindAsked {
+    /// The kind: trade, the API's own token of the day (the default), or read, its account's analytics token, which only reads
+    #[arg(long, value_name = "KIND", value_parser = TokenKind::parse)]
+    kind: Option<TokenKind>,
+    /// The API's own token; while there is none, its account's analytics token: --accept read
+    #[arg(long, value_name = "KIND", value_parser = accepted, conflicts_with = "kind")]
+    accept: Option<WantedKind>,
+}
+
+impl KindAsked {
+    pub(crate) fn wanted(self) -> WantedKind {
+        self.accept
+            .or(self.kind.map(WantedKind::from))
+            .unwrap_or_default()
+    }
+
+    /// The kind of a token that is reported, which cannot be either of two.
+    pub(crate) fn reported(self) -> TokenKind {
+        self.kind.unwrap_or(TokenKind::Trade)
+    }
+}
+
+/// There is one kind that can be taken beside the other.
+fn accepted(text: &str) -> Result<WantedKind, String> {
+    match TokenKind::parse(text) {
+        Ok(TokenKind::Read) => Ok(WantedKind::TradeOrRead),
+        Ok(TokenKind::Trade) => Err("a trade token is given anyway. Such as --accept read".into()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 #[derive(Debug, Clone, Args)]
@@ -136,6 +172,8 @@ pub(crate) struct Exec {
         required = true
     )]
     pub(crate) apis: Vec<ApiName>,
+    #[command(flatten)]
+    pub(crate) kind: KindAsked,
     /// Wait so long for the first token of each, such as 30m; without it they must be there
     #[arg(long, value_name = "DURATION", value_parser = vega_bootstrap::length, default_value = "0s")]
     pub(crate) wait: Duration,
@@ -159,13 +197,14 @@ pub(crate) struct Exec {
 
 #[cfg(target_os = "linux")]
 const EXEC_HELP: &str = "\
-The command gets UPSTOX_ACCESS_TOKEN (of one API), UPSTOX_<API>_ACCESS_TOKEN and VEGA_<API>_GENERATION, every signal that comes to
-Vega, and dies with it. Vega ends with the command's exit code, 128 and its number after a signal; with 125 where the command
+The command gets UPSTOX_ACCESS_TOKEN (of one API), UPSTOX_<API>_ACCESS_TOKEN, VEGA_<API>_GENERATION and VEGA_<API>_KIND (trade or
+read), every signal that comes to Vega, and dies with it. Vega ends with the command's exit code, 128 and its number after a signal; with 125 where the command
 was not started, 126 where it cannot be run, 127 where there is none.
 
 Examples:
   vega exec PRIMARY --wait 30m -- python3 strategy.py
   vega exec PRIMARY,WEBSOCKET1 --on-change signal:HUP -- ./feed
+  vega exec PRIMARY --kind read -- python3 quotes.py
   vega exec PRIMARY --min-valid 1h -- sh -c 'curl -H \"Authorization: Bearer $UPSTOX_ACCESS_TOKEN\" https://api.upstox.com/v2/user/profile'";
 
 #[derive(Debug, Clone, Args)]
@@ -174,6 +213,8 @@ pub(crate) struct Watch {
     /// Only these APIs
     #[arg(value_name = "API")]
     pub(crate) apis: Vec<ApiName>,
+    #[command(flatten)]
+    pub(crate) kind: KindAsked,
     /// Print the tokens too
     #[arg(long)]
     pub(crate) with_token: bool,

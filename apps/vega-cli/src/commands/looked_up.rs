@@ -6,6 +6,7 @@ use vega_bootstrap::{PortDecorator, Settings, StoredState};
 use crate::command_line::arguments::Command;
 use crate::commands::{status, token};
 use crate::exit::Exit;
+use crate::program_token::ProgramToken;
 
 /// Whether this command may be answered by a look.
 pub(crate) fn may_be_looked_up(command: &Command) -> bool {
@@ -25,8 +26,11 @@ pub(crate) async fn answer(
     let stored = StoredState::open(settings, decorator).await?;
     let answered = match command {
         Command::Status(wanted) => of_status(&stored, wanted.json).await,
-        Command::Token(wanted) => match stored.token(&wanted.api).await {
-            Ok(Some(token)) => token::give(&(&token).into(), wanted, None, stored.clock.now()).ok(),
+        Command::Token(wanted) => match stored.token(&wanted.api, wanted.kind.wanted()).await {
+            Ok(Some(token)) => {
+                let token = ProgramToken::of(&wanted.api, &token);
+                token::give(&token, wanted, None, stored.clock.now()).ok()
+            }
             _ => None,
         },
         _ => None,

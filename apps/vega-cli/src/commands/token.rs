@@ -13,10 +13,11 @@ use vega_bootstrap::{ReportError, ReportedToken, SigningIn, Vega};
 use vega_domain::clock_reading::ClockReading;
 use vega_domain::cooldown::Cooldown;
 use vega_domain::expiry::in_ist;
-use vega_domain::ids::{ApiName, Generation};
-use vega_domain::no_token::{Closed, NoToken, new_one_from, status_words};
+use vega_domain::ids::{AccountId, ApiName, Generation};
+use vega_domain::no_token::{Closed, NoToken, new_one_from, no_analytics_words, status_words};
 use vega_domain::run::{RunRecord, StepState};
 use vega_domain::token::{ApiStatus, TokenStatus};
+use vega_domain::token_kind::{TokenKind, WantedKind};
 
 use crate::command_error::CommandError;
 use crate::command_line::program_arguments::{Format, Token};
@@ -34,35 +35,56 @@ pub(crate) const NO_TOKEN_FOR_A_SHELL: &str = "unset UPSTOX_ACCESS_TOKEN; false"
 
 /// From what is stored.
 pub(crate) async fn run(vega: &Vega, wanted: &Token) -> Result<Exit, CommandError> {
-    let api = &wanted.api;
     let answer = match wanted.rejected {
         None => None,
-        Some(reported) => match report(vega, api, reported).await? {
+        Some(reported) => match report(vega, wanted, reported).await? {
             Reported::Answer(answer) => Some(answer),
             Reported::NoToken(exit) => return Ok(exit),
         },
     };
-    let Some(token) = vega.registry.get(api) else {
-        let (exit, words) = no_token(vega, api).await?;
+    let Some(token) = stored(vega, wanted) else {
+        let (exit, words) = no_token(vega, &wanted.api, wanted.kind.wanted()).await?;
         output::problem(&words);
         return Ok(exit);
     };
-    give(&(&*token).into(), wanted, answer, vega.clock.now())
+    give(&token, wanted, answer, vega.clock.now())
+}
+
+/// The first of the wanted tokens that programs get.
+fn stored(vega: &Vega, wanted: &Token) -> Option<ProgramToken> {
+    let (account, api) = vega.settings.accounts.find(&wanted.api)?;
+    let names = wanted.kind.wanted().names(&account.id, &api.name);
+    let token = names.iter().find_map(|name| vega.registry.get(name))?;
+    Some(ProgramToken::of(&api.name, &token))
 }
 
 /// Where the server said that there is none: what is stored says why, unless it knows less than the server.
-pub(crate) async fn without(vega: &Vega, api: &ApiName, refused: &Refused) -> Result<Exit, CommandError> {
-    let (exit, words) = if vega.registry.get(api).is_some() {
+pub(crate) async fn without(vega: &Vega, wanted: &Token, refused: &Refused) -> Result<Exit, CommandError> {
+    let (exit, words) = if stored(vega, wanted).is_some() {
         (refused.exit(), refused.words.clone())
     } else {
-        no_token(vega, api).await?
+        no_token(vega, &wanted.api, wanted.kind.wanted()).await?
     };
     output::problem(&words);
     Ok(exit)
 }
 
 /// Why there is no token to print, in words, and what the command ends with.
-pub(crate) async fn no_token(vega: &Vega, api: &ApiName) -> Result<(Exit, String), CommandError> {
+pub(crate) async fn no_token(
+    vega: &Vega,
+    api: &ApiName,
+    wanted: WantedKind,
+) -> Result<(Exit, String), CommandError> {
+    if wanted == WantedKind::Read
+        && let Some((account, _)) = vega.settings.accounts.find(api)
+    {
+        let status = vega
+            .stored
+            .validity
+            .status(&ApiName::of_analytics(&account.id))
+            .await?;
+        return Ok(no_analytics(&account.id, status.map(|status| status.status)));
+    }
     let status = vega.stored.validity.status(api).await?;
     let is = status
         .as_ref()
@@ -70,6 +92,14 @@ pub(crate) async fn no_token(vega: &Vega, api: &ApiName) -> Result<(Exit, String
     let (exit, way_out) = way_out_of(vega, api, status.as_ref()).await?;
     let is = status_words(is);
     Ok((exit, format!("{api} has no usable token: it is {is}. {way_out}")))
+}
+
+fn no_analytics(account: &AccountId, status: Option<TokenStatus>) -> (Exit, String) {
+    let exit = match status {
+        Some(TokenStatus::Unknown) => Exit::Unreachable,
+        _ => Exit::HumanNeeded,
+    };
+    (exit, no_analytics_words(account.as_str(), status))
 }
 
 /// What helps an API without a token, and what the command ends with.
@@ -158,8 +188,13 @@ enum Reported {
 }
 
 /// Says that Upstox refuses a token.
-async fn report(vega: &Vega, api: &ApiName, reported: Generation) -> Result<Reported, CommandError> {
-    let answer = match vega.rejections.report(api, reported, REPORTER).await {
+async fn report(vega: &Vega, wanted: &Token, reported: Generation) -> Result<Reported, CommandError> {
+    let api = &wanted.api;
+    let name = match (wanted.kind.reported(), vega.settings.accounts.find(api)) {
+        (TokenKind::Read, Some((account, _))) => ApiName::of_analytics(&account.id),
+        _ => api.clone(),
+    };
+    let answer = match vega.rejections.report(&name, reported, REPORTER).await {
         Ok(answer) => answer,
         Err(error @ ReportError::Future { .. }) => {
             output::problem(&format!("{error}. Give the generation that came with the token"));
@@ -171,8 +206,11 @@ async fn report(vega: &Vega, api: &ApiName, reported: Generation) -> Result<Repo
         ReportedToken::Alive => (IS_ALIVE.into(), Reported::Answer(TokenAnswer::Alive)),
         ReportedToken::Newer => (is_older_than(answer.newest), Reported::Answer(TokenAnswer::Newer)),
         ReportedToken::Dead => {
-            let status = vega.stored.validity.status(api).await?;
-            let (exit, way_out) = way_out_of(vega, api, status.as_ref()).await?;
+            let status = vega.stored.validity.status(&name).await?;
+            let (exit, way_out) = match vega.settings.accounts.of_analytics(&name) {
+                Some(account) => no_analytics(&account.id, status.map(|status| status.status)),
+                None => way_out_of(vega, api, status.as_ref()).await?,
+            };
             (format!("dead. {way_out}"), Reported::NoToken(exit))
         }
         ReportedToken::Unknown(failure) => (
@@ -206,13 +244,19 @@ fn is_older_than(newest: impl std::fmt::Display) -> String {
 pub(crate) fn dies_too_soon(token: &ProgramToken, min_valid: Duration, now: DateTime<Utc>) -> Option<String> {
     let left = token.valid_until - now;
     let is_too_soon = left < TimeDelta::from_std(min_valid).unwrap_or(TimeDelta::MAX);
-    is_too_soon.then(|| {
-        format!(
+    is_too_soon.then(|| match token.kind {
+        TokenKind::Trade => format!(
             "{} has a token, but it expires at {} IST, sooner than --min-valid asks. Run `vega` from {} IST on",
             token.api,
             in_ist(token.valid_until).format("%H:%M"),
             in_ist(new_one_from(token.valid_until)).format("%H:%M")
-        )
+        ),
+        TokenKind::Read => format!(
+            "the analytics token for {} ends on {} IST, sooner than --min-valid asks. Make a new one on Upstox's page, and give \
+             it to Vega with `vega adopt --analytics`",
+            token.api,
+            in_ist(token.valid_until).format("%d %B %Y, %H:%M"),
+        ),
     })
 }
 
@@ -264,7 +308,7 @@ mod tests {
     use rstest::rstest;
     use vega_domain::cooldown::AccountHold;
     use vega_domain::failure::{Failure, FailureReason};
-    use vega_domain::ids::{AccountId, MobileNumber, RunId};
+    use vega_domain::ids::{MobileNumber, RunId};
     use vega_domain::run::{RunState, StepRecord};
 
     use super::*;

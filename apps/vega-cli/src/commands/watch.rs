@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use secrecy::zeroize::Zeroizing;
 use vega_api_types::{TokenStateView, WatchedTokenView};
 use vega_domain::ids::ApiName;
-use vega_domain::token_kind::TokenKind;
 
 use crate::command_error::CommandError;
 use crate::exit::Exit;
@@ -51,10 +50,10 @@ fn line(feed: &TokenFeed, api: &ApiName) -> Result<(String, Zeroizing<String>), 
     let held = feed.held(api);
     let (version, state) = match &held {
         Some(held) => (
-            held.version.clone(),
+            format!("{} {}", held.kind, held.version),
             TokenStateView::of(
                 api.as_str(),
-                TokenKind::Trade,
+                held.kind,
                 held.generation,
                 &held.version,
                 held.valid_until,

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use vega_api_types::{ReceivedProblem, ReceivedTokenState};
 use vega_bootstrap::{ServerAtSocket, SocketAnswer, SocketConnection};
 use vega_domain::ids::{ApiName, ConsumerName, Generation};
+use vega_domain::token_kind::{TokenKind, WantedKind};
 
 use crate::server::not_given::NotGiven;
 
@@ -42,6 +43,7 @@ pub(crate) struct Answer(SocketAnswer);
 
 /// How the token of an API stands.
 pub(crate) struct ToldState {
+    pub(crate) kind: TokenKind,
     pub(crate) generation: Generation,
     pub(crate) version: String,
     pub(crate) valid_until: DateTime<Utc>,
@@ -61,6 +63,14 @@ pub(crate) enum Told {
 pub(crate) struct Events {
     events: BoxStream<'static, Result<Told, NotGiven>>,
     _connection: SocketConnection,
+}
+
+/// Where to ask about the token of `api`, for who asks for these kinds.
+pub(crate) fn target(api: &ApiName, route: &str, wanted: WantedKind) -> String {
+    match wanted.query() {
+        "" => format!("/api/v1/apis/{api}/{route}"),
+        query => format!("/api/v1/apis/{api}/{route}?{query}"),
+    }
 }
 
 impl<'s> Calls<'s> {
@@ -95,8 +105,8 @@ impl<'s> Calls<'s> {
     }
 
     /// The stream of how the token of `api` stands.
-    pub(crate) async fn events(mut self, api: &ApiName) -> Result<Events, NotGiven> {
-        let target = format!("/api/v1/apis/{api}/events");
+    pub(crate) async fn events(mut self, api: &ApiName, wanted: WantedKind) -> Result<Events, NotGiven> {
+        let target = target(api, "events", wanted);
         let answer = self.ask(Method::Get, &target, None).await?;
         if !answer.is_good() {
             let body = answer.body().await?;
@@ -148,6 +158,7 @@ fn state(received: ReceivedTokenState) -> Option<Told> {
         return Some(Told::None(received.detail));
     }
     Some(Told::There(ToldState {
+        kind: received.kind?.into(),
         generation: received.generation?,
         version: received.version?,
         valid_until: received.valid_until?,

@@ -9,10 +9,10 @@ use tokio::time::sleep;
 use vega_api_types::ProblemCode;
 use vega_domain::ids::ApiName;
 
-use super::{Held, TokenFeed, Wants};
-use crate::server::Server;
+use super::{Held, TokenFeed, What};
 use crate::server::calls::{Told, ToldState};
 use crate::server::not_given::NotGiven;
+use crate::server::{Given, Server};
 
 /// What is refused is opened by a human.
 const REFUSED_AGAIN: Duration = Duration::from_secs(5);
@@ -45,7 +45,7 @@ impl TokenFeed {
 
     /// One stream, until it ends, and why that is.
     async fn listen(&self, server: &Server, api: &ApiName) -> NotGiven {
-        let mut events = match server.events(api).await {
+        let mut events = match server.events(api, self.wants.kind).await {
             Ok(events) => events,
             Err(none) => return none,
         };
@@ -74,22 +74,18 @@ impl TokenFeed {
 
     /// Takes what an event told of. The token may be a newer one by now.
     async fn take(&self, server: &Server, api: &ApiName, state: ToldState) -> Result<(), NotGiven> {
-        let held = match self.wants {
-            Wants::States => Held {
+        if !self.wants.kind.kinds().contains(&state.kind) {
+            return Err(NotGiven::unreadable());
+        }
+        let held = match self.wants.what {
+            What::States => Held {
+                kind: state.kind,
                 generation: state.generation,
                 version: state.version,
                 valid_until: state.valid_until,
                 token: None,
             },
-            Wants::Tokens => {
-                let given = server.token(api).await?;
-                Held {
-                    generation: given.token.generation,
-                    version: given.version,
-                    valid_until: given.token.valid_until,
-                    token: Some(given.token),
-                }
-            }
+            What::Tokens => server.token(api, self.wants.kind).await?.into(),
         };
         self.is_there(api, held);
         Ok(())
@@ -97,24 +93,28 @@ impl TokenFeed {
 
     /// There is none. Why may come with a later event; whoever waits for the first answer is told now.
     async fn has_none(&self, server: &Server, api: &ApiName, said: Option<String>) -> Result<(), NotGiven> {
-        if said.is_none() && self.wants == Wants::Tokens {
+        if said.is_none() && self.wants.what == What::Tokens {
             // Out of every reader at once; its cause may wait.
             if self.held(api).is_some() {
                 self.is_gone(api, None);
             }
-            let given = server.token(api).await?;
-            self.is_there(
-                api,
-                Held {
-                    generation: given.token.generation,
-                    version: given.version,
-                    valid_until: given.token.valid_until,
-                    token: Some(given.token),
-                },
-            );
+            let given = server.token(api, self.wants.kind).await?;
+            self.is_there(api, given.into());
             return Ok(());
         }
         self.is_gone(api, said);
         Ok(())
+    }
+}
+
+impl From<Given> for Held {
+    fn from(given: Given) -> Self {
+        Self {
+            kind: given.token.kind,
+            generation: given.token.generation,
+            version: given.version,
+            valid_until: given.token.valid_until,
+            token: Some(given.token),
+        }
     }
 }

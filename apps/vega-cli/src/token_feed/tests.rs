@@ -13,7 +13,10 @@ fn api() -> ApiName {
 fn feed(clock: &Arc<TestClock>) -> TokenFeed {
     TokenFeed {
         apis: vec![api()],
-        wants: Wants::Tokens,
+        wants: Wants {
+            what: What::Tokens,
+            kind: WantedKind::TradeOrRead,
+        },
         states: watch::Sender::new(HashMap::from([(api(), State::Unknown)])),
         server: None,
         database: None,
@@ -27,11 +30,13 @@ fn held(generation: u32, version: &str, minutes: i64) -> Held {
     let generation = Generation::new(generation).unwrap();
     let valid_until = DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes);
     Held {
+        kind: TokenKind::Trade,
         generation,
         version: version.to_owned(),
         valid_until,
         token: Some(ProgramToken {
             api: api(),
+            kind: TokenKind::Trade,
             access_token: AccessToken::new(version),
             generation,
             valid_until,
@@ -67,6 +72,23 @@ fn an_older_token_takes_no_living_ones_place() {
     assert_eq!(version(&feed), None, "its last minute");
     feed.is_there(&api(), held(1, "1-a", 90));
     assert_eq!(version(&feed).as_deref(), Some("1-a"));
+}
+
+/// Generation 9 of one kind says nothing of generation 1 of the other.
+#[test]
+fn a_token_of_the_other_kind_takes_its_place_whatever_its_number() {
+    let clock = TestClock::at(DateTime::UNIX_EPOCH);
+    let feed = feed(&clock);
+    let analytics = |generation, version| Held {
+        kind: TokenKind::Read,
+        ..held(generation, version, 500_000)
+    };
+    feed.is_there(&api(), held(9, "9-a", 60));
+    feed.is_there(&api(), analytics(1, "1-b"));
+    assert_eq!(version(&feed).as_deref(), Some("1-b"), "the day's token is over");
+    feed.is_there(&api(), held(1, "1-b", 90));
+    let kind = feed.held(&api()).map(|held| held.kind);
+    assert_eq!(kind, Some(TokenKind::Trade), "the same version of another kind");
 }
 
 #[test]

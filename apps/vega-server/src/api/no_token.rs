@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use vega_api_types::{AccountView, AnalyticsView, ApiView, ClosedView, ProblemCode, Snapshot};
 use vega_domain::expiry::in_ist;
-use vega_domain::no_token::{Closed, NoToken, status_words};
+use vega_domain::no_token::{Closed, NoToken, no_analytics_words, status_words};
 use vega_domain::token::TokenStatus;
 use vega_domain::token_kind::{TokenKind, WantedKind};
 
@@ -49,28 +49,12 @@ fn cause(api: &ApiView, account: Option<&AccountView>, wanted: WantedKind, now: 
 }
 
 fn no_analytics(account: &str, analytics: Option<&AnalyticsView>) -> Problem {
-    let way_out = format!(
-        "Make one on Upstox's page (My apps, Analytics), and give it to Vega: `vega adopt --analytics {account}`."
-    );
-    match analytics.map(|analytics| analytics.status.into()) {
-        None => Problem::new(
-            ProblemCode::HumanNeeded,
-            format!("Account {account} has no analytics token. {way_out}"),
-        ),
-        Some(TokenStatus::Unknown) => Problem::new(
-            ProblemCode::TokenUnknown,
-            format!(
-                "Upstox did not say whether the analytics token of account {account} is good. Vega asks again."
-            ),
-        ),
-        Some(status) => Problem::new(
-            ProblemCode::HumanNeeded,
-            format!(
-                "The analytics token of account {account} is {}. {way_out}",
-                status_words(status)
-            ),
-        ),
-    }
+    let status = analytics.map(|analytics| analytics.status.into());
+    let code = match status {
+        Some(TokenStatus::Unknown) => ProblemCode::TokenUnknown,
+        _ => ProblemCode::HumanNeeded,
+    };
+    Problem::new(code, format!("{}.", no_analytics_words(account, status)))
 }
 
 fn account_of<'s>(shown: &'s Snapshot, api: &ApiView) -> Option<&'s AccountView> {

@@ -6,10 +6,11 @@ use std::path::{Component, Path, PathBuf};
 
 use nix::unistd::{Group, User};
 use vega_domain::account::Account;
-use vega_domain::ids::ApiName;
+use vega_domain::ids::{AccountId, ApiName};
 use vega_domain::token_file::{
     CommandWords, FileAccess, FileFormat, FileMode, FollowUp, OnExpiry, TokenFile,
 };
+use vega_domain::token_kind::{TokenKind, WantedKind};
 
 use crate::settings::known_keys::FILES;
 use crate::settings::settings_error::SettingsError;
@@ -20,6 +21,8 @@ use crate::settings::values;
 
 const KEYS: &[&str] = &[
     "api",
+    "kind",
+    "accept",
     "path",
     "format",
     "template",
@@ -69,8 +72,13 @@ pub(crate) fn read(
 /// A row as it is shown.
 pub(crate) fn shown(file: &TokenFile) -> String {
     let then = file.then.as_ref().map(|then| format!(", then {then}"));
+    let kind = match file.kind {
+        WantedKind::Trade => "",
+        WantedKind::Read => " (read)",
+        WantedKind::TradeOrRead => " (or read)",
+    };
     format!(
-        "{} to {} ({}, {}, on expiry {}){}",
+        "{}{kind} to {} ({}, {}, on expiry {}){}",
         file.api,
         file.path.display(),
         file.format.name(),
@@ -90,8 +98,11 @@ fn row(table: &Table<'_>, accounts: &[&Account]) -> Result<TokenFile, SettingsEr
     };
     let number_of_user = |name: &str| Some(User::from_name(name).ok()??.uid.as_raw());
     let number_of_group = |name: &str| Some(Group::from_name(name).ok()??.gid.as_raw());
+    let (account, api) = api(table, accounts)?;
     Ok(TokenFile {
-        api: api(table, accounts)?,
+        api,
+        account,
+        kind: kind(table)?,
         path: path(&table.needed("path")?)?,
         format: format(table)?,
         access: FileAccess {
@@ -128,17 +139,15 @@ fn row(table: &Table<'_>, accounts: &[&Account]) -> Result<TokenFile, SettingsEr
     })
 }
 
-fn api(table: &Table<'_>, accounts: &[&Account]) -> Result<ApiName, SettingsError> {
+fn api(table: &Table<'_>, accounts: &[&Account]) -> Result<(AccountId, ApiName), SettingsError> {
     let text = table.needed("api")?;
     let api = text.checked(|text| ApiName::new(text))?;
-    let mut known: Vec<&ApiName> = accounts
-        .iter()
-        .flat_map(|account| &account.apis)
-        .map(|api| &api.name)
-        .collect();
-    if known.contains(&&api) {
-        return Ok(api);
+    let has_it = |account: &&&Account| account.apis.iter().any(|known| known.name == api);
+    if let Some(account) = accounts.iter().find(has_it) {
+        return Ok((account.id.clone(), api));
     }
+    let apis = accounts.iter().flat_map(|account| &account.apis);
+    let mut known: Vec<&ApiName> = apis.map(|api| &api.name).collect();
     known.sort();
     let known: Vec<&str> = known.into_iter().map(ApiName::as_str).collect();
     Err(SettingsError::NoSuchApi {
@@ -146,6 +155,24 @@ fn api(table: &Table<'_>, accounts: &[&Account]) -> Result<ApiName, SettingsErro
         place: text.place,
         api: text.value,
         known: known.join(", "),
+    })
+}
+
+/// Which of the two kinds of token.
+fn kind(table: &Table<'_>) -> Result<WantedKind, SettingsError> {
+    let kind = table.text("kind")?;
+    let accept = table.text("accept")?;
+    let kind = kind.map(|text| text.checked(TokenKind::parse)).transpose()?;
+    let Some(accept) = accept else {
+        return Ok(kind.map(WantedKind::from).unwrap_or_default());
+    };
+    let accepted = accept.checked(TokenKind::parse)?;
+    WantedKind::of(kind.map(TokenKind::as_str), Some(accepted.as_str())).map_err(|problem| {
+        SettingsError::Value {
+            name: accept.name,
+            place: accept.place,
+            problem,
+        }
     })
 }
 

@@ -11,9 +11,13 @@ use vega_services::servable_of;
 use crate::machine::clock::SystemClock;
 use crate::settings::Settings;
 
-/// The token of `api`, if a program may have it now.
-pub async fn token_without_opening(settings: &Settings, api: &ApiName) -> Option<StoredToken> {
+/// The first of the wanted tokens of `api` that a program may have now.
+pub async fn token_without_opening(
+    settings: &Settings,
+    api: &ApiName,
+    wanted: WantedKind,
+) -> Option<StoredToken> {
     let now = SystemClock::new().now();
     let stored = tokens_without_opening(&settings.database_url, &settings.key_source).await?;
-    servable_of(stored, &settings.accounts, api, WantedKind::Trade, now)
+    servable_of(stored, &settings.accounts, api, wanted, now)
 }

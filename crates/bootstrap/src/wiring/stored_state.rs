@@ -150,15 +150,15 @@ impl StoredState {
         }
     }
 
-    /// The token of `api`, if a program may have it now.
-    pub async fn token(&self, api: &ApiName) -> Result<Option<StoredToken>, StoreError> {
+    /// The first of the wanted tokens of `api` that a program may have now.
+    pub async fn token(&self, api: &ApiName, wanted: WantedKind) -> Result<Option<StoredToken>, StoreError> {
         let stored = self.tokens.load_all().await?;
         let readable = stored.into_iter().filter_map(LoadedToken::ok).collect();
         Ok(servable_of(
             readable,
             &self.accounts,
             api,
-            WantedKind::Trade,
+            wanted,
             self.clock.now(),
         ))
     }

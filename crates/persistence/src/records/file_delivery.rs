@@ -47,7 +47,7 @@ impl FileDeliveryRow {
         };
         Ok(FileDelivery {
             path: OsString::from_vec(self.path).into(),
-            api: ApiName::new(self.api).map_err(unreadable)?,
+            api: ApiName::stored(self.api).map_err(unreadable)?,
             version: TokenVersion::new(self.version),
             generation: Generation::new(self.generation).map_err(unreadable)?,
             on_expiry: OnExpiry::parse(&self.on_expiry).map_err(unreadable)?,

@@ -146,10 +146,15 @@ impl<'p> Keeper<'p> {
         matches!(self.try_now().await, Progress::Behind(_))
     }
 
-    fn api(&self) -> Option<&ApiName> {
+    /// The names under which the tokens are kept that may be in the file, the preferred one first.
+    fn names(&self) -> Vec<ApiName> {
         match self.row {
-            Row::Names(file) => Some(&file.api),
-            Row::NamesNoMore => self.delivery.as_ref().map(|delivery| &delivery.api),
+            Row::Names(file) => file.names(),
+            Row::NamesNoMore => self
+                .delivery
+                .iter()
+                .map(|delivery| delivery.api.clone())
+                .collect(),
         }
     }
 
@@ -162,9 +167,11 @@ impl<'p> Keeper<'p> {
     }
 
     fn served(&self) -> Option<Served> {
-        self.ports.registry.read(self.api()?, |hot| Served {
-            version: version_of(hot),
-            token: Arc::new(hot.token().clone()),
+        self.names().iter().find_map(|name| {
+            self.ports.registry.read(name, |hot| Served {
+                version: version_of(hot),
+                token: Arc::new(hot.token().clone()),
+            })
         })
     }
 
@@ -264,7 +271,7 @@ impl<'p> Keeper<'p> {
     fn pending(&self, file: &TokenFile, served: &Served) -> FileDelivery {
         FileDelivery {
             path: file.path.clone(),
-            api: file.api.clone(),
+            api: served.token.api.clone(),
             version: served.version.clone(),
             generation: served.token.generation,
             on_expiry: file.on_expiry,
@@ -393,15 +400,17 @@ impl<'p> Keeper<'p> {
     }
 
     fn entry(&self, kind: AuditKind, token: Option<&StoredToken>, words: &str) -> AuditEntry {
-        let of_delivery = || self.delivery.as_ref().map(|delivery| delivery.generation);
-        let generation = token.map(|token| token.generation).or_else(of_delivery);
+        let of_delivery = self.delivery.as_ref();
+        let generation = token.map(|token| token.generation);
+        let generation = generation.or(of_delivery.map(|delivery| delivery.generation));
+        let name = token.map(|token| &token.api);
         let generation =
             generation.map_or_else(String::new, |generation| format!(", generation {generation}"));
         let colon = if words.is_empty() { "" } else { ": " };
         let detail = format!("{}{generation}{colon}{words}", self.path().display());
         AuditEntry {
             account: token.map(|token| token.account.clone()),
-            api: self.api().cloned(),
+            api: name.or(of_delivery.map(|delivery| &delivery.api)).cloned(),
             ..AuditEntry::new(self.ports.clock.now(), kind, detail)
         }
     }

@@ -53,9 +53,12 @@ pub(super) async fn overview(
     for file in &ports.files {
         let row = stored.iter().position(|row| row.path == file.path);
         let delivery = row.map(|row| stored.swap_remove(row));
-        let served = ports
-            .registry
-            .read(&file.api, |hot| (version_of(hot), hot.token().generation));
+        let read = |name| {
+            ports
+                .registry
+                .read(name, |hot| (version_of(hot), hot.token().generation))
+        };
+        let served = file.names().iter().find_map(read);
         let version = served.as_ref().map(|(version, _)| version);
         let obstacle = match inspection {
             Inspection::OfPlaces => ports.inspector.examine(file).await.err(),

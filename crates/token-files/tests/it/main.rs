@@ -12,12 +12,13 @@ use std::path::{Path, PathBuf};
 use rstest::rstest;
 use sha2::{Digest, Sha256};
 use vega_domain::file_delivery::{ContentDigest, DeliveryFailure, DeliveryProblem};
-use vega_domain::ids::AttemptId;
+use vega_domain::ids::{AccountId, AttemptId};
 use vega_domain::ports::{FollowUpRunner, Found, TokenFileInspector, TokenFileWriter};
 use vega_domain::token::StoredToken;
 use vega_domain::token_file::{
     CommandWords, FileAccess, FileFormat, FileMode, FollowUp, FollowUpSignal, OnExpiry, TokenFile,
 };
+use vega_domain::token_kind::WantedKind;
 use vega_testing::builders;
 use vega_token_files::{OthersMayChange, SystemFollowUpRunner, SystemTokenFileWriter};
 
@@ -50,6 +51,8 @@ impl Folder {
     fn file(&self) -> TokenFile {
         TokenFile {
             api: builders::api("PRIMARY"),
+            account: AccountId::new("default").unwrap(),
+            kind: WantedKind::Trade,
             path: self.path("token"),
             format: FileFormat::Raw,
             access: FileAccess {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use vega_api_types::codes::TokenAnswer;
 use vega_bootstrap::{PortDecorator, ServerAtSocket, Settings, SystemClock};
-use vega_domain::ids::{ApiName, Generation};
+use vega_domain::ids::Generation;
 
 use super::{IS_ALIVE, Reported, give, is_older_than};
 use crate::command_error::CommandError;
@@ -55,14 +55,14 @@ pub(crate) async fn of_another_user(
 async fn ask(server: &Server, wanted: &Token, decorator: &dyn PortDecorator) -> Result<Asked, CommandError> {
     let answer = match wanted.rejected {
         None => None,
-        Some(reported) => match report(server, &wanted.api, reported).await {
+        Some(reported) => match report(server, wanted, reported).await {
             Ok(Reported::Answer(answer)) => Some(answer),
             Ok(Reported::NoToken(exit)) => return Ok(Asked::Done(exit)),
             Err(none) => return Ok(end_of(none)),
         },
     };
     let clock = decorator.clock(Arc::new(SystemClock::new()));
-    match server.token(&wanted.api).await {
+    match server.token(&wanted.api, wanted.kind.wanted()).await {
         Ok(given) => give(&given.token, wanted, answer, clock.now()).map(Asked::Done),
         Err(none) => Ok(end_of(none)),
     }
@@ -80,15 +80,16 @@ fn end_of(none: NotGiven) -> Asked {
 }
 
 /// Says that Upstox refuses a token.
-async fn report(server: &Server, api: &ApiName, reported: Generation) -> Result<Reported, NotGiven> {
-    let report = server.report(api, reported).await?;
+async fn report(server: &Server, wanted: &Token, reported: Generation) -> Result<Reported, NotGiven> {
+    let (api, kind) = (&wanted.api, wanted.kind.wanted());
+    let report = server.report(api, wanted.kind.reported(), reported).await?;
     let (words, comes_to) = match report.answer {
         TokenAnswer::Alive => (IS_ALIVE.to_owned(), Reported::Answer(TokenAnswer::Alive)),
         TokenAnswer::Newer => (
             is_older_than(report.newest_generation),
             Reported::Answer(TokenAnswer::Newer),
         ),
-        TokenAnswer::Dead => match server.token(api).await {
+        TokenAnswer::Dead => match server.token(api, kind).await {
             // It came a moment later.
             Ok(given) => (
                 is_older_than(given.token.generation),

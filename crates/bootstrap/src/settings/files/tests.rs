@@ -76,7 +76,37 @@ fn everything_that_can_be_said_of_a_row_is_read() {
     );
 }
 
+#[test]
+fn a_row_may_name_the_kind_of_its_token() {
+    for (said, kind, shown_as) in [
+        ("", WantedKind::Trade, "PRIMARY to"),
+        ("kind = \"trade\"", WantedKind::Trade, "PRIMARY to"),
+        ("kind = \"read\"", WantedKind::Read, "PRIMARY (read) to"),
+        (
+            "accept = \"read\"",
+            WantedKind::TradeOrRead,
+            "PRIMARY (or read) to",
+        ),
+    ] {
+        let rows = of(&format!(
+            "[[files]]\napi = \"PRIMARY\"\npath = \"/run/t\"\n{said}\n"
+        ))
+        .unwrap();
+        assert_eq!(
+            (rows[0].kind, rows[0].account.as_str()),
+            (kind, "default"),
+            "{said}"
+        );
+        assert!(shown(&rows[0]).starts_with(shown_as), "{}", shown(&rows[0]));
+    }
+}
+
 #[rstest]
+#[case::no_such_kind("api = \"PRIMARY\"\npath = \"/run/t\"\nkind = \"analytics\"", "files[0].kind")]
+#[case::accepts_what_it_gets_anyway(
+    "api = \"PRIMARY\"\npath = \"/run/t\"\nkind = \"read\"\naccept = \"trade\"",
+    "files[0].accept"
+)]
 #[case::no_api("path = \"/run/t\"", "files[0].api is not set")]
 #[case::unknown_api(
     "api = \"OTHER\"\npath = \"/run/t\"",
@@ -150,7 +180,7 @@ fn everything_that_can_be_said_of_a_row_is_read() {
 )]
 #[case::another_key(
     "api = \"PRIMARY\"\npath = \"/run/t\"\nuser = 1",
-    "[[files]] has api, path, format"
+    "[[files]] has api, kind, accept, path, format"
 )]
 fn a_wrong_row_is_refused_by_name(#[case] row: &str, #[case] words: &str) {
     let refused = of(&format!("[[files]]\n{row}\n")).unwrap_err().to_string();

@@ -5,10 +5,14 @@ use std::time::Duration;
 use rstest::rstest;
 use vega_domain::audit::AuditKind;
 use vega_domain::file_delivery::{ContentDigest, DeliveryProblem, DeliveryState, FileStanding};
+use vega_domain::ids::{AccountId, ApiName};
+use vega_domain::secret::AccessToken;
+use vega_domain::token::StoredToken;
 use vega_domain::token_file::OnExpiry;
+use vega_domain::token_kind::WantedKind;
 
-use super::fixture::{A_MOMENT, Fixture, generation};
-use crate::test_builders::api;
+use super::fixture::{A_MOMENT, Fixture, content_of, generation};
+use crate::test_builders::{api, stored};
 
 /// Also what an earlier version put there, while the newest one is refused.
 #[rstest]
@@ -32,6 +36,52 @@ async fn a_dead_token_is_in_no_file_that_is_vegas(#[case] deed: &'static str, #[
     assert_eq!(*fixture.disk.file.lock().unwrap(), None);
     assert_eq!(fixture.standing().await, FileStanding::NoToken);
     assert_eq!(fixture.kinds().last(), Some(&AuditKind::FileDeliveryEnded));
+}
+
+/// Over 03:30 and back, and after a restart; nothing of the other kind comes to who did not ask for it.
+#[rstest]
+#[case::trade(WantedKind::Trade, [Some("token-PRIMARY-9"), None, None, Some("token-PRIMARY-10")])]
+#[case::read(WantedKind::Read, [None, None, Some("token-@default-1"), Some("token-@default-1")])]
+#[case::either(
+    WantedKind::TradeOrRead,
+    [Some("token-PRIMARY-9"), None, Some("token-@default-1"), Some("token-PRIMARY-10")]
+)]
+#[tokio::test(start_paused = true)]
+async fn a_file_gets_the_kind_that_its_row_names(
+    #[case] kind: WantedKind,
+    #[case] held: [Option<&'static str>; 4],
+) {
+    let mut fixture = Fixture::new(OnExpiry::Remove);
+    fixture.ports.files[0].kind = kind;
+    let registry = fixture.ports.registry.clone();
+    let analytics = ApiName::of_analytics(&AccountId::new("default").unwrap());
+    let steps: [&dyn Fn(); 4] = [
+        &|| assert!(registry.publish(&stored("PRIMARY", 9))),
+        &|| registry.remove(&api("PRIMARY"), generation(9)),
+        &|| {
+            let token = StoredToken {
+                api: analytics.clone(),
+                access_token: AccessToken::new("token-@default-1"),
+                ..stored("PRIMARY", 1)
+            };
+            assert!(registry.publish(&token));
+        },
+        &|| assert!(registry.publish(&stored("PRIMARY", 10))),
+    ];
+    for (step, expected) in steps.into_iter().zip(held) {
+        step();
+        fixture.runs_for(A_MOMENT).await;
+        let expected = expected.map(content_of);
+        assert_eq!(*fixture.disk.file.lock().unwrap(), expected);
+    }
+    if kind == WantedKind::Read {
+        assert_eq!(fixture.row().api, analytics);
+        fixture.ports.files.clear();
+        registry.remove(&analytics, generation(1));
+        fixture.runs_for(A_MOMENT).await;
+        let left = *fixture.disk.file.lock().unwrap();
+        assert_eq!(left, None, "vega.toml names it no more, and its token is over");
+    }
 }
 
 #[tokio::test(start_paused = true)]

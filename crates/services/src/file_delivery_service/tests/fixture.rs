@@ -12,10 +12,11 @@ use vega_domain::audit::AuditKind;
 use vega_domain::file_delivery::{
     ContentDigest, DeliveryFailure, DeliveryProblem, FileDelivery, FileStanding,
 };
-use vega_domain::ids::Generation;
+use vega_domain::ids::{AccountId, Generation};
 use vega_domain::ports::{FollowUpRunner, Found, TokenFileInspector, TokenFileWriter};
 use vega_domain::token::StoredToken;
 use vega_domain::token_file::{FileAccess, FileFormat, FileMode, OnExpiry, TokenFile};
+use vega_domain::token_kind::WantedKind;
 use vega_testing::MemoryStore;
 
 use super::super::{FileDeliveryPorts, FileDeliveryService, Inspection};
@@ -64,8 +65,12 @@ impl Disk {
 }
 
 pub(super) fn content(token: &StoredToken) -> ContentDigest {
+    content_of(token.access_token.expose())
+}
+
+pub(super) fn content_of(text: &str) -> ContentDigest {
     let mut digest = [0; 32];
-    for (place, byte) in digest.iter_mut().zip(token.access_token.expose().bytes()) {
+    for (place, byte) in digest.iter_mut().zip(text.bytes()) {
         *place = byte;
     }
     ContentDigest(digest)
@@ -135,6 +140,8 @@ pub(super) struct Fixture {
 
 pub(super) fn file(on_expiry: OnExpiry) -> TokenFile {
     TokenFile {
+        account: AccountId::new("default").unwrap(),
+        kind: WantedKind::Trade,
         api: api("PRIMARY"),
         path: PATH.into(),
         format: FileFormat::Raw,
