@@ -181,6 +181,7 @@ async fn a_stopped_key_gets_nothing_under_any_name_until_it_is_opened() -> Resul
     for kind in [
         "consumer_stopped",
         "consumer_opened",
+        "by `vega consumers`",
         "is stopped by the operator",
     ] {
         ensure!(trail.contains(kind), "{kind}: {trail}");

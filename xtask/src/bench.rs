@@ -4,6 +4,7 @@
 //! test asserts such figures.
 
 mod baseline;
+mod delivery;
 mod figure;
 mod growth;
 mod home;
@@ -156,6 +157,8 @@ fn build() -> Result<()> {
     ];
     let examples = [
         "measure",
+        "fan_out",
+        "deliveries",
         "hot_reads",
         "newest_tokens",
         "bare_webdriver",

@@ -40,6 +40,7 @@ use anyhow::Context;
 use clap::Parser;
 use futures_util::future::join_all;
 use metrics_exporter_prometheus::PrometheusBuilder;
+use metrics_util::MetricKindMask;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use vega_bootstrap::{
@@ -68,6 +69,8 @@ const ANSWERS_AFTER: Duration = Duration::from_secs(2);
 const LAST_WORD: Duration = Duration::from_secs(1);
 /// How long runs get to finish a commit in flight.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
+/// A figure that was not set for so long is told no more.
+const GONE_AFTER: Duration = Duration::from_mins(5);
 
 /// REST, server-sent events and the operator console.
 ///
@@ -172,6 +175,8 @@ async fn run(
     let metrics = PrometheusBuilder::new()
         .set_buckets(&[0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0])
         .context("buckets")?
+        // Each is set at each scrape: one that was not is of something that is gone, such as a program that was forgotten.
+        .idle_timeout(MetricKindMask::GAUGE, Some(GONE_AFTER))
         .install_recorder()
         .context("the metrics could not be set up")?;
     api::metrics::describe();

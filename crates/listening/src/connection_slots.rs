@@ -35,8 +35,17 @@ impl Limits {
         Self::of_many_within(files_allowed())
     }
 
+    /// Two listeners have as many each, and the files that they leave are for the database and what else is open.
     fn of_many_within(files: u64) -> Self {
-        Self::within(files, 2_048, 8_192)
+        const STRANGERS: u64 = 2_048;
+        let strangers = (files / 8).clamp(8, STRANGERS);
+        let left = (files / 8).min(256);
+        let known = (files / 2).saturating_sub(strangers + left).clamp(16, 8_192);
+        let slots = |count: u64| usize::try_from(count).unwrap_or_default();
+        Self {
+            strangers: slots(strangers),
+            known: slots(known),
+        }
     }
 
     /// Where a process may have so many files open, and no more than so many.
@@ -333,7 +342,8 @@ mod tests {
         for (files, few, many) in [
             (1_048_576, (128, 256), (2_048, 8_192)),
             (32_768, (128, 256), (2_048, 8_192)),
-            (4_096, (128, 256), (512, 1_024)),
+            (20_000, (128, 256), (2_048, 7_696)),
+            (4_096, (128, 256), (512, 1_280)),
             (1_024, (128, 256), (128, 256)),
             (256, (32, 64), (32, 64)),
             (64, (8, 16), (8, 16)),

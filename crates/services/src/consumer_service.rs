@@ -130,7 +130,8 @@ impl ConsumerService {
         self.news.subscribe()
     }
 
-    /// Stops a consumer: from now on in this process, in others as soon as they follow. Returns whether it was not stopped before.
+    /// Stops a consumer: from now on in this process, in others as soon as they follow. `by` is who asks for it, for the audit trail.
+    /// Returns whether it was not stopped before.
     ///
     /// # Errors
     /// It could not be stored; nothing changed then.
@@ -138,6 +139,7 @@ impl ConsumerService {
         &self,
         identity: &ConsumerIdentity,
         name: &str,
+        by: &str,
         reason: &str,
     ) -> Result<bool, StoreError> {
         let now = self.clock.now();
@@ -148,7 +150,7 @@ impl ConsumerService {
             reason: reason.to_owned(),
         };
         let because = if reason.is_empty() { "" } else { ": " };
-        let words = format!("{name} ({identity}){because}{reason}");
+        let words = format!("{name} ({identity}), by {by}{because}{reason}");
         let audit = AuditEntry::new(now, AuditKind::ConsumerStopped, words);
         let _alone = self.changing.lock().await;
         let is_new = self.store.stop(&stop, &audit).await?;
@@ -160,13 +162,13 @@ impl ConsumerService {
     ///
     /// # Errors
     /// It could not be stored; nothing changed then.
-    pub async fn open(&self, identity: &ConsumerIdentity, name: &str) -> Result<bool, StoreError> {
+    pub async fn open(&self, identity: &ConsumerIdentity, name: &str, by: &str) -> Result<bool, StoreError> {
         let stop = self.stop_of(identity);
         let (identity, name) = match &stop {
             Some(stop) => (&stop.identity, &*stop.name),
             None => (identity, name),
         };
-        let words = format!("{name} ({identity})");
+        let words = format!("{name} ({identity}), by {by}");
         let audit = AuditEntry::new(self.clock.now(), AuditKind::ConsumerOpened, words);
         let _alone = self.changing.lock().await;
         let was_stopped = self.store.open(identity, &audit).await?;

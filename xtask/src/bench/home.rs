@@ -73,6 +73,11 @@ impl Settings {
         self.apis.push(name.to_owned());
     }
 
+    /// A file that holds the token of this API.
+    pub(crate) fn file(&mut self, api: &str, path: &str) {
+        self.table("files", &[("api", api), ("path", path)]);
+    }
+
     fn table(&mut self, name: &str, values: &[(&str, &str)]) {
         let values = values.iter().map(|(key, value)| format!("{key} = {value:?}\n"));
         let lines = [format!("[[{name}]]\n")].into_iter().chain(values);
@@ -104,6 +109,12 @@ impl Home {
             apis: settings.apis,
             upstox: upstox.to_owned(),
         })
+    }
+
+    /// Where a file of the home of this name is, also before that is made.
+    pub(crate) fn file_in(name: &str, file: &str) -> String {
+        let path = target().join("bench").join(name).join(file);
+        path.display().to_string()
     }
 
     /// In the place of the file in its folder.

@@ -3,7 +3,7 @@
 
 use crate::bench::row::Target::{AboveFloor, AtMost, PartOfFloor, TimesFloor};
 use crate::bench::row::{Group, row};
-use crate::bench::{growth, http, idle, in_process, short_commands, sign_ins, sizes, verification};
+use crate::bench::{delivery, growth, http, idle, in_process, short_commands, sign_ins, sizes, verification};
 
 const ONE_ROW: &str = "`sqlite3`, one row";
 const SIX_AT_ONCE: &str = "six bare connections at once";
@@ -12,6 +12,7 @@ const LISTENER: &str = "a listening axum program";
 const ALL_ROWS: &str = "`sqlite3`, all rows";
 const WITHOUT_TLS: &str = "the same without TLS";
 const DATABASE_THERE: &str = "the same while it is there";
+const ONE_STREAM: &str = "the same with one stream";
 const SERVER_OF_SIX: &str = "the server of 6 APIs";
 
 pub(crate) const GROUPS: &[Group] = &[
@@ -108,6 +109,27 @@ pub(crate) const GROUPS: &[Group] = &[
         name: "changes",
         measure: in_process::changes,
         rows: &[row("change", "ms", "another process's commit until it is served").promises(100.0)],
+    },
+    Group {
+        name: "fan-out",
+        measure: delivery::fan_out,
+        rows: &[
+            row("fan-out", "ms", "a change, until 5,000 streams have it")
+                .beside(ONE_STREAM)
+                .promises(250.0),
+            row("fan-out-memory", "MiB", "memory of a server with 5,000 streams")
+                .beside(ONE_STREAM)
+                .promises(96.0),
+        ],
+    },
+    Group {
+        name: "programs",
+        measure: delivery::programs,
+        rows: &[
+            row("watch", "ms", "a stored token, until `vega watch` has told of it").promises(150.0),
+            row("exec", "ms", "a stored token, until `vega exec` has started with it").promises(150.0),
+            row("file", "ms", "a stored token, until a file holds it").promises(150.0),
+        ],
     },
     Group {
         name: "newest-tokens",

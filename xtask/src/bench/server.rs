@@ -100,6 +100,10 @@ impl Server {
         self.process.stop()
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Resident memory, in MiB.
     pub(crate) fn memory(&self) -> Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;

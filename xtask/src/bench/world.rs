@@ -12,7 +12,7 @@ use crate::demo_desk::Upstox;
 use crate::shell::step;
 
 /// Nobody answers there.
-const NOWHERE: &str = "http://127.0.0.1:9";
+pub(crate) const NOWHERE: &str = "http://127.0.0.1:9";
 
 /// Made once in a run of the bench.
 #[derive(Default)]

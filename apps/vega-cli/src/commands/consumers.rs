@@ -19,6 +19,9 @@ use crate::commands::audit::undone_by_an_older_file;
 use crate::exit::Exit;
 use crate::terminal::output;
 
+/// Who stops and opens, for the audit trail.
+const BY: &str = "`vega consumers`";
+
 pub(crate) async fn run(vega: &Vega, wanted: &Consumers) -> Result<Exit, CommandError> {
     vega.consumers.catch_up().await?;
     match &wanted.change {
@@ -166,7 +169,7 @@ async fn change(vega: &Vega, change: &ChangeConsumer) -> Result<Exit, CommandErr
         ChangeConsumer::Stop { reason, .. } => {
             let reason = reason.as_ref().map(ForceReason::to_string);
             let reason = reason.unwrap_or_default();
-            if consumers.stop(&identity, &called, &reason).await? {
+            if consumers.stop(&identity, &called, BY, &reason).await? {
                 format!(
                     "{called} gets nothing from any server of this installation, until `vega consumers open {called}`. Programs that \
                      read the database themselves are not kept from it."
@@ -176,7 +179,7 @@ async fn change(vega: &Vega, change: &ChangeConsumer) -> Result<Exit, CommandErr
             }
         }
         ChangeConsumer::Open { .. } => {
-            if consumers.open(&identity, &called).await? {
+            if consumers.open(&identity, &called, BY).await? {
                 format!("{called} gets tokens again.")
             } else {
                 format!("{called} is not stopped.")

@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use vega_api_types::{ConsumersView, OpenConsumerBody, ProblemCode, ProblemView, StopConsumerBody};
 use vega_domain::consumer::ConsumerIdentity;
 use vega_domain::plan::ForceReason;
 
+use crate::auth::principal::Principal;
 use crate::http::error_responses::{BodyErrorResponses, ErrorResponses};
 use crate::http::extract::Body;
 use crate::http::problem::Problem;
@@ -37,6 +38,7 @@ pub(crate) async fn list(State(server): State<Arc<Server>>) -> Json<ConsumersVie
         ErrorResponses, BodyErrorResponses))]
 pub(crate) async fn stop(
     State(server): State<Arc<Server>>,
+    Extension(principal): Extension<Principal>,
     Body(body): Body<StopConsumerBody>,
 ) -> Result<StatusCode, Problem> {
     let reason = match body.reason.trim() {
@@ -46,7 +48,10 @@ pub(crate) async fn stop(
             .to_string(),
     };
     let (identity, name) = found(&server, &body.consumer).await?;
-    server.vega.consumers.stop(&identity, &name, &reason).await?;
+    let consumers = &server.vega.consumers;
+    consumers
+        .stop(&identity, &name, &principal.name(), &reason)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -58,10 +63,12 @@ pub(crate) async fn stop(
         ErrorResponses, BodyErrorResponses))]
 pub(crate) async fn open(
     State(server): State<Arc<Server>>,
+    Extension(principal): Extension<Principal>,
     Body(body): Body<OpenConsumerBody>,
 ) -> Result<StatusCode, Problem> {
     let (identity, name) = found(&server, &body.consumer).await?;
-    server.vega.consumers.open(&identity, &name).await?;
+    let consumers = &server.vega.consumers;
+    consumers.open(&identity, &name, &principal.name()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

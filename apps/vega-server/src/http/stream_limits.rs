@@ -67,7 +67,7 @@ impl StreamLimits {
     /// All kinds together are fewer than the connections of callers that are known, at the socket and over the network, so that there is always
     /// one for who asks and goes.
     fn of_tokens_within(connections: Limits) -> Self {
-        let all = ALL_TOKENS.min(connections.known / 8 * 5);
+        let all = ALL_TOKENS.min(connections.known / 3 * 2);
         Self::new(TOKENS_PER_PRINCIPAL.min(all / 2), all, ALL_CONSOLES)
     }
 
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn streams_of_tokens_leave_connections_for_others() {
-        for (known, each, all) in [(8_192, 256, 5_000), (256, 80, 160), (16, 5, 10)] {
+        for (known, each, all) in [(8_192, 256, 5_000), (7_696, 256, 5_000), (256, 85, 170), (16, 5, 10)] {
             let streams = StreamLimits::of_tokens_within(Limits { strangers: 8, known });
             assert_eq!(
                 (streams.per_principal, streams.of_programs),

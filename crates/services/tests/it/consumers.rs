@@ -185,7 +185,7 @@ async fn a_stop_counts_in_every_process_until_it_is_lifted() {
         .followed(async {
             assert!(fixture.consumers.stop_of(&identity()).is_none());
             let stopped = elsewhere
-                .stop(&identity(), "strategy.service", "too many orders")
+                .stop(&identity(), "strategy.service", "the console", "too many orders")
                 .await;
             assert!(stopped.unwrap());
             assert!(elsewhere.stop_of(&identity()).is_some(), "at once there");
@@ -200,7 +200,7 @@ async fn a_stop_counts_in_every_process_until_it_is_lifted() {
             assert!(
                 !fixture
                     .consumers
-                    .stop(&identity(), "strategy.service", "")
+                    .stop(&identity(), "strategy.service", "the console", "")
                     .await
                     .unwrap()
             );
@@ -209,7 +209,7 @@ async fn a_stop_counts_in_every_process_until_it_is_lifted() {
             assert!(
                 fixture
                     .consumers
-                    .open(&identity(), "strategy.service")
+                    .open(&identity(), "strategy.service", "the console")
                     .await
                     .is_err()
             );
@@ -218,7 +218,7 @@ async fn a_stop_counts_in_every_process_until_it_is_lifted() {
             assert!(
                 fixture
                     .consumers
-                    .open(&identity(), "strategy.service")
+                    .open(&identity(), "strategy.service", "the console")
                     .await
                     .unwrap()
             );
@@ -228,7 +228,7 @@ async fn a_stop_counts_in_every_process_until_it_is_lifted() {
         .await;
     let told = fixture.store.audit().into_iter();
     let told: Vec<_> = told.map(|entry| (entry.kind, entry.detail)).collect();
-    let who = "strategy.service (user:1000/strategy.service)";
+    let who = "strategy.service (user:1000/strategy.service), by the console";
     assert_eq!(
         told,
         [
@@ -245,7 +245,7 @@ async fn a_stop_of_a_user_is_for_all_its_programs() {
     let of = |user, program| ConsumerIdentity::Program(LocalProgram::new(user, program, None));
     fixture
         .consumers
-        .stop(&of(1_000, None), "user-1000", "")
+        .stop(&of(1_000, None), "user-1000", "the console", "")
         .await
         .unwrap();
     for (identity, is_stopped) in [
@@ -261,7 +261,10 @@ async fn a_stop_of_a_user_is_for_all_its_programs() {
         );
     }
     // Whoever opens one of them, as the console does it, lifts what stops it.
-    let opened = fixture.consumers.open(&identity(), "strategy.service").await;
+    let opened = fixture
+        .consumers
+        .open(&identity(), "strategy.service", "the console")
+        .await;
     assert!(opened.unwrap());
     assert!(fixture.consumers.stop_of(&identity()).is_none());
 }
