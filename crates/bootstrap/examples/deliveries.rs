@@ -56,7 +56,9 @@ impl Program {
             }
             bail!("the program has ended")
         };
-        timeout(PATIENCE, said).await.with_context(|| format!("nobody says {wanted}"))?
+        timeout(PATIENCE, said)
+            .await
+            .with_context(|| format!("nobody says {wanted}"))?
     }
 }
 
@@ -89,12 +91,7 @@ async fn main() -> Result<()> {
     let token = |generation| format!("CANARY-token-{name}-{generation}");
     holds(Path::new(file), &token(1)).await?;
 
-    let other = OtherVega::open(
-        &settings.database_place,
-        settings.key_source.path(),
-        clock.now(),
-    )
-    .await?;
+    let other = OtherVega::open(&settings.database_place, settings.key_source.path(), clock.now()).await?;
     let mut took = Vec::new();
     for number in 1..=CHANGES {
         // At every phase of whatever asks regularly.
@@ -104,7 +101,10 @@ async fn main() -> Result<()> {
             .store(account, api, Generation::new(generation)?, clock.now())
             .await?;
         let began = Instant::now();
-        let (line, command) = (format!("\"generation\":{generation},"), format!("started {generation}."));
+        let (line, command) = (
+            format!("\"generation\":{generation},"),
+            format!("started {generation}."),
+        );
         let held = token(generation);
         let (told, started, held) = tokio::try_join!(
             watch.says(&line),

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -91,6 +91,7 @@ impl TokenFileWriter for SystemTokenFileWriter {
             written.map(|()| digest(content.as_bytes()))
         });
         let digest = written.await?;
+        let unchecked = Unchecked(Some(draft.clone()));
         if let Some(check) = &file.check
             && let Err(failed) = run(
                 check,
@@ -101,12 +102,12 @@ impl TokenFileWriter for SystemTokenFileWriter {
             )
             .await
         {
-            self.discard(&file.path).await;
             return Err(match failed {
                 CommandFailure::Failed(said) => DeliveryFailure::new(DeliveryProblem::CheckFailed, said),
                 CommandFailure::TooSlow(said) => DeliveryFailure::new(DeliveryProblem::CheckTooSlow, said),
             });
         }
+        unchecked.is_good();
         Ok(digest)
     }
 
@@ -144,6 +145,23 @@ impl TokenFileWriter for SystemTokenFileWriter {
             Ok(())
         })
         .await
+    }
+}
+
+/// A new file that is not checked yet. It is gone with this, also where nobody waits for the check any more.
+struct Unchecked(Option<PathBuf>);
+
+impl Unchecked {
+    fn is_good(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unchecked {
+    fn drop(&mut self) {
+        if let Some(draft) = &self.0 {
+            let _ = std::fs::remove_file(draft);
+        }
     }
 }
 

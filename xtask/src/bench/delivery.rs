@@ -26,7 +26,9 @@ pub(crate) fn fan_out(_: &World) -> Result<Vec<Measured>> {
     let keys = keys.collect::<Result<Vec<_>>>()?;
     let [one, many] = [("1", 1), (EACH, KEYS)].map(|(each, keys_used)| {
         let server = Server::start(&home)?;
-        step(&format!("a change, and {each} streams of each of {keys_used} keys"));
+        step(&format!(
+            "a change, and {each} streams of each of {keys_used} keys"
+        ));
         let pid = server.id().to_string();
         let mut arguments = vec![&*server.address, &*pid, each];
         arguments.extend(keys[..keys_used].iter().map(String::as_str));

@@ -127,7 +127,12 @@ pub(crate) const GROUPS: &[Group] = &[
         measure: delivery::programs,
         rows: &[
             row("watch", "ms", "a stored token, until `vega watch` has told of it").promises(150.0),
-            row("exec", "ms", "a stored token, until `vega exec` has started with it").promises(150.0),
+            row(
+                "exec",
+                "ms",
+                "a stored token, until `vega exec` has started with it",
+            )
+            .promises(150.0),
             row("file", "ms", "a stored token, until a file holds it").promises(150.0),
         ],
     },

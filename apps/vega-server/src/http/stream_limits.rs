@@ -174,7 +174,12 @@ mod tests {
 
     #[test]
     fn streams_of_tokens_leave_connections_for_others() {
-        for (known, each, all) in [(8_192, 256, 5_000), (7_696, 256, 5_000), (256, 85, 170), (16, 5, 10)] {
+        for (known, each, all) in [
+            (8_192, 256, 5_000),
+            (7_696, 256, 5_000),
+            (256, 85, 170),
+            (16, 5, 10),
+        ] {
             let streams = StreamLimits::of_tokens_within(Limits { strangers: 8, known });
             assert_eq!(
                 (streams.per_principal, streams.of_programs),

@@ -33,6 +33,8 @@ pub(super) struct Keeper<'p> {
     is_away_told: bool,
     /// Whether what was delivered before this start was compared with the row, which may say something else now.
     is_compared: bool,
+    /// Whether what a process left half-made that died is gone.
+    is_cleared: bool,
 }
 
 /// What `vega.toml` says of the file.
@@ -66,6 +68,8 @@ enum Obstacle {
     File(DeliveryFailure),
     /// The database. Nothing is begun that it does not take.
     Store(StoreError),
+    /// Programs get another token by now, or none: a check may take its time.
+    Superseded,
 }
 
 impl From<DeliveryFailure> for Obstacle {
@@ -109,6 +113,7 @@ impl<'p> Keeper<'p> {
             is_recorded: true,
             is_away_told: false,
             is_compared: false,
+            is_cleared: false,
         }
     }
 
@@ -179,19 +184,42 @@ impl<'p> Keeper<'p> {
         if !self.is_recorded {
             self.record_or_warn().await;
         }
+        if !std::mem::replace(&mut self.is_cleared, true) {
+            self.ports.writer.discard(self.path()).await;
+        }
+        loop {
+            if let Some(progress) = self.try_with_what_is_served().await {
+                return progress;
+            }
+        }
+    }
+
+    /// `None` where something else is served by now.
+    async fn try_with_what_is_served(&mut self) -> Option<Progress> {
         let served = self.served();
         let tried = match (self.row, &served) {
             (Row::Names(file), Some(served)) => self.deliver(file, served).await.map(|()| Progress::UpToDate),
             (Row::Names(file), None) => self.end(file.on_expiry).await.map(|()| Progress::UpToDate),
             (Row::NamesNoMore, served) => self.leave(served.as_ref()).await,
         };
-        match tried {
+        Some(match tried {
             Ok(progress) => progress,
             Err(Obstacle::File(failure)) => Progress::Behind(self.failed(failure, served.as_ref()).await),
             Err(Obstacle::Store(error)) => {
                 self.warn_once(&error);
                 Progress::Behind(pause_after(1))
             }
+            Err(Obstacle::Superseded) => return None,
+        })
+    }
+
+    /// Before each step that brings a token to somebody.
+    fn is_still_served(&self, served: &Served) -> Result<(), Obstacle> {
+        let is_same = self.served().is_some_and(|now| now.version == served.version);
+        if is_same {
+            Ok(())
+        } else {
+            Err(Obstacle::Superseded)
         }
     }
 
@@ -208,16 +236,17 @@ impl<'p> Keeper<'p> {
             .delivery
             .as_ref()
             .is_some_and(|delivery| delivery.is_done_with(&served.version));
-        // Once for each start: a disk that does not keep a mode must not have the file written again and again.
-        let is_compared = std::mem::replace(&mut self.is_compared, true);
-        let is_as_named = is_compared || self.ports.inspector.is_as_named(file, &served.token).await;
+        let is_as_named = self.is_compared || self.ports.inspector.is_as_named(file, &served.token).await;
         let is_in_place = is_in_place && is_as_named;
-        if is_in_place && is_done {
-            return Ok(());
-        }
         if !is_in_place {
             self.replace(file, served, found).await?;
         }
+        // Once for each start, when it has come to its end: a disk that does not keep a mode must not have the file written again and again.
+        self.is_compared = true;
+        if is_in_place && is_done {
+            return Ok(());
+        }
+        self.is_still_served(served)?;
         self.ports.follow_ups.follow_up(file, &served.token).await?;
         if let Some(delivery) = &mut self.delivery {
             delivery.state = DeliveryState::Delivered;
@@ -238,6 +267,10 @@ impl<'p> Keeper<'p> {
     async fn replace(&mut self, file: &TokenFile, served: &Served, found: Found) -> Result<(), Obstacle> {
         let writer = &self.ports.writer;
         let written = writer.prepare(file, &served.token).await?;
+        if let Err(superseded) = self.is_still_served(served) {
+            writer.discard(&file.path).await;
+            return Err(superseded);
+        }
         let before = self.delivery.clone();
         let is_tried_again = |before: &FileDelivery| {
             before.version == served.version && before.state == DeliveryState::Pending
@@ -260,10 +293,14 @@ impl<'p> Keeper<'p> {
             writer.discard(&file.path).await;
             return Err(error.into());
         }
-        if let Err(failure) = writer.put(file).await {
+        let put = match self.is_still_served(served) {
+            Ok(()) => writer.put(file).await.map_err(Obstacle::from),
+            Err(superseded) => Err(superseded),
+        };
+        if put.is_err() {
             writer.discard(&file.path).await;
-            return Err(failure.into());
         }
+        put?;
         Ok(())
     }
 

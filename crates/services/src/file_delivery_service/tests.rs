@@ -44,6 +44,69 @@ async fn each_version_is_delivered_once_over_restarts() {
     assert_eq!(fixture.row().generation, generation(2));
 }
 
+/// Also where the first try fails: until then the file is what the row said before.
+#[tokio::test(start_paused = true)]
+async fn a_row_that_says_something_else_counts_until_its_file_is_written() {
+    let fixture = Fixture::new(OnExpiry::Remove);
+    fixture.publish(1);
+    fixture.runs_for(A_MOMENT).await;
+    fixture.disk.deeds();
+    fixture.disk.is_named_otherwise.store(true, Ordering::SeqCst);
+    fixture.disk.fails("prepare", 2, DeliveryProblem::CheckFailed);
+    fixture.runs_for(Duration::from_secs(3)).await;
+    assert_eq!(fixture.standing().await, FileStanding::Behind);
+    fixture.runs_for(Duration::from_mins(10)).await;
+    assert_eq!(
+        fixture.disk.deeds(),
+        [&["prepare"; 2][..], &REPLACED[..]].concat()
+    );
+    assert_eq!(fixture.standing().await, FileStanding::Current);
+}
+
+/// While a check runs the token may die, or a newer one come.
+#[rstest]
+#[case::it_dies(None)]
+#[case::a_newer_one_comes(Some(2))]
+#[tokio::test(start_paused = true)]
+async fn what_is_served_no_more_when_its_file_is_ready_comes_into_none(#[case] next: Option<u32>) {
+    let fixture = Fixture::new(OnExpiry::Remove);
+    fixture.publish(1);
+    let registry = fixture.ports.registry.clone();
+    *fixture.disk.meanwhile.lock().unwrap() = Some(Box::new(move || match next {
+        None => registry.remove(&api("PRIMARY"), generation(1)),
+        Some(next) => assert!(registry.publish(&stored("PRIMARY", next))),
+    }));
+    fixture.runs_for(A_MOMENT).await;
+    let held = *fixture.disk.file.lock().unwrap();
+    assert_eq!(held, next.map(|next| content(&stored("PRIMARY", next))));
+    assert_eq!(*fixture.disk.draft.lock().unwrap(), None);
+    let deeds = fixture.disk.deeds();
+    assert_eq!(
+        deeds.iter().filter(|deed| *deed == "follow").count(),
+        usize::from(next.is_some())
+    );
+}
+
+/// Whatever state it died in, and though there is no token any more.
+#[tokio::test(start_paused = true)]
+async fn what_a_process_left_half_made_is_gone_after_the_next_start() {
+    let fixture = Fixture::new(OnExpiry::Remove);
+    *fixture.disk.draft.lock().unwrap() = Some(ContentDigest([7; 32]));
+    fixture.runs_for(A_MOMENT).await;
+    assert_eq!(
+        *fixture.disk.draft.lock().unwrap(),
+        None,
+        "nothing was ever delivered"
+    );
+    fixture.publish(1);
+    fixture.runs_for(A_MOMENT).await;
+    fixture.ports.registry.remove(&api("PRIMARY"), generation(1));
+    fixture.runs_for(A_MOMENT).await;
+    *fixture.disk.draft.lock().unwrap() = Some(ContentDigest([7; 32]));
+    fixture.runs_for(A_MOMENT).await;
+    assert_eq!(*fixture.disk.draft.lock().unwrap(), None, "it had ended");
+}
+
 /// A row of `vega.toml` counts from the next start on: also its format, its mode and who may read it.
 #[tokio::test(start_paused = true)]
 async fn a_row_that_says_something_else_has_the_file_written_again_once() {

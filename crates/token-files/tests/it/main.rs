@@ -200,6 +200,26 @@ async fn a_check_sees_the_new_file_and_keeps_the_old_one_where_it_says_no() {
     );
 }
 
+/// As where the server is stopped while the check of a file runs.
+#[tokio::test]
+async fn nobody_waits_for_the_check_any_more_and_the_new_file_is_gone() {
+    let folder = Folder::new();
+    let mut file = folder.file();
+    let began = folder.path("began").display().to_string();
+    file.check = Some(words(&["sh", "-c", "touch \"$1\"; sleep 60", "sh", &began]));
+    let token = token();
+    let has_begun = async {
+        while !Path::new(&began).exists() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        prepared = folder.writer.prepare(&file, &token) => panic!("{prepared:?}"),
+        () = has_begun => {}
+    }
+    assert_eq!(folder.names(), ["began"]);
+}
+
 #[rstest]
 #[case::folder("folder", DeliveryProblem::PathUnfit)]
 #[case::link("link", DeliveryProblem::PathUnfit)]

@@ -36,6 +36,8 @@ pub(super) struct Disk {
     pub(super) is_named_otherwise: AtomicBool,
     /// A command that does not end.
     pub(super) hangs: AtomicBool,
+    /// What happens while the next file is prepared: a check may take its time.
+    pub(super) meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
 impl Disk {
@@ -99,6 +101,9 @@ impl TokenFileWriter for Disk {
         token: &StoredToken,
     ) -> Result<ContentDigest, DeliveryFailure> {
         self.does("prepare")?;
+        if let Some(meanwhile) = self.meanwhile.lock().unwrap().take() {
+            meanwhile();
+        }
         *self.draft.lock().unwrap() = Some(content(token));
         Ok(content(token))
     }
