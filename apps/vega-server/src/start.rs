@@ -55,7 +55,7 @@ impl Start<'_> {
         if let Some(mistrust) = &mistrust {
             tracing::error!("{mistrust}");
         }
-        let machine = name_of_this_machine(&vega).await?;
+        let machine = id_of_this_machine(&vega).await?;
         let mut server = Server::new(
             vega,
             prompts,
@@ -78,13 +78,13 @@ impl Start<'_> {
 }
 
 /// Where several share the database. Without it a stop of one of this machine's programs would not be found.
-async fn name_of_this_machine(vega: &Vega) -> Result<Option<String>, StoreError> {
+async fn id_of_this_machine(vega: &Vega) -> Result<Option<String>, StoreError> {
     if !vega.settings.database_url.starts_with("postgres") {
         return Ok(None);
     }
     let mut machines = vega.maintenance.machines().await?.into_iter();
     let this_one = machines.find(|machine| machine.is_this_one);
-    Ok(this_one.map(|machine| machine.name))
+    Ok(this_one.and_then(|machine| machine.id))
 }
 
 /// Event streams and metrics subscribe to the event hub; no other sink is needed.

@@ -35,8 +35,8 @@ pub struct LocalProgram {
 }
 
 impl LocalProgram {
-    /// Of this user; `program` is the name of its systemd unit or executable, where the kernel tells; `machine` is where it runs, where
-    /// several machines share the database. What does not fit into one word of a command line is left out of the names.
+    /// Of this user; `program` is the name of its systemd unit or executable, where the kernel tells; `machine` tells where it runs, where
+    /// several machines share the database, by what stays the same when a machine gets another name. What does not fit into one word of a command line is left out of the names.
     pub fn new(user: u32, program: Option<&str>, machine: Option<&str>) -> Self {
         let word = |text: &str| -> String {
             let is_good = |c: &char| c.is_ascii_graphic() && !matches!(c, '/' | '@');
@@ -73,6 +73,18 @@ impl ConsumerIdentity {
             Self::Key(_) => None,
             Self::Program(program) => Some(Self::Program(LocalProgram {
                 program: None,
+                ..program.clone()
+            })),
+        }
+    }
+
+    /// The same on every machine.
+    pub fn of_user_anywhere(&self) -> Option<Self> {
+        match self {
+            Self::Key(_) => None,
+            Self::Program(program) => Some(Self::Program(LocalProgram {
+                program: None,
+                machine: None,
                 ..program.clone()
             })),
         }

@@ -7,6 +7,8 @@ use crate::ports::LeaseHolder;
 /// A machine, as it said last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Machine {
+    /// What tells it from every other one, whatever it is called; `None` where there is no other one.
+    pub id: Option<String>,
     /// Its host name; where several have the same one, with something that tells them apart.
     pub name: String,
     /// Of the Vega that it runs.

@@ -95,7 +95,9 @@ impl ConsumerService {
             return None;
         }
         let of_user = || stops.get(&identity.of_user()?);
-        stops.get(identity).or_else(of_user).cloned()
+        let of_user_anywhere = || stops.get(&identity.of_user_anywhere()?);
+        let stop = stops.get(identity).or_else(of_user).or_else(of_user_anywhere);
+        stop.cloned()
     }
 
     /// Every consumer that is known here, by name and API.
@@ -158,11 +160,17 @@ impl ConsumerService {
         Ok(is_new)
     }
 
-    /// Opens it again, by lifting the stop that is in force for it: that of its whole user, if so. Returns whether it was stopped.
+    /// Opens it again, by lifting the stop that is in force for it: that of its whole user, if so. Returns the stop that was lifted, if there
+    /// was one. Another one may still be in force: `stop_of` tells.
     ///
     /// # Errors
     /// It could not be stored; nothing changed then.
-    pub async fn open(&self, identity: &ConsumerIdentity, name: &str, by: &str) -> Result<bool, StoreError> {
+    pub async fn open(
+        &self,
+        identity: &ConsumerIdentity,
+        name: &str,
+        by: &str,
+    ) -> Result<Option<Arc<ConsumerStop>>, StoreError> {
         let stop = self.stop_of(identity);
         let (identity, name) = match &stop {
             Some(stop) => (&stop.identity, &*stop.name),
@@ -173,7 +181,7 @@ impl ConsumerService {
         let _alone = self.changing.lock().await;
         let was_stopped = self.store.open(identity, &audit).await?;
         self.read_stops().await?;
-        Ok(was_stopped)
+        Ok(stop.filter(|_| was_stopped))
     }
 
     /// Reads into memory what is stored, of whichever server.

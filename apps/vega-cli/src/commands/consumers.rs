@@ -7,7 +7,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use vega_api_types::codes::ConsumerState;
 use vega_api_types::{ConsumerView, ConsumersView};
 use vega_bootstrap::{KnownConsumer, Vega};
-use vega_domain::consumer::{Consumer, ConsumerIdentity};
+use vega_domain::consumer::{Consumer, ConsumerIdentity, ConsumerStop};
 use vega_domain::expiry::in_ist;
 use vega_domain::overview::Statuses;
 use vega_domain::plan::ForceReason;
@@ -179,15 +179,41 @@ async fn change(vega: &Vega, change: &ChangeConsumer) -> Result<Exit, CommandErr
             }
         }
         ChangeConsumer::Open { .. } => {
-            if consumers.open(&identity, &called, BY).await? {
-                format!("{called} gets tokens again.")
-            } else {
-                format!("{called} is not stopped.")
-            }
+            let lifted = consumers.open(&identity, &called, BY).await?;
+            opened(
+                &called,
+                &identity,
+                lifted.as_deref(),
+                consumers.stop_of(&identity).as_deref(),
+            )
         }
     };
     output::say(&words);
     Ok(undone_by_an_older_file(vega.maintenance.missing_checkpoint().await).unwrap_or(Exit::Ok))
+}
+
+/// What was lifted, and what is still in force: a stop of a whole user is for each of its programs.
+fn opened(
+    called: &str,
+    identity: &ConsumerIdentity,
+    lifted: Option<&ConsumerStop>,
+    left: Option<&ConsumerStop>,
+) -> String {
+    let others = match lifted {
+        Some(stop) if stop.identity != *identity => format!(
+            " The stop was one of {}, and is lifted for all its programs.",
+            stop.identity
+        ),
+        _ => String::new(),
+    };
+    match (lifted, left) {
+        (_, Some(stop)) => format!(
+            "{called} still gets nothing: {} is stopped, and {called} with it. `vega consumers open {}` lifts that, too.",
+            stop.identity, stop.identity
+        ),
+        (Some(_), None) => format!("{called} gets tokens again.{others}"),
+        (None, None) => format!("{called} is not stopped."),
+    }
 }
 
 /// Who is meant, and what that is called; or why nobody is.
@@ -278,7 +304,7 @@ fn meant(
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
-    use vega_domain::consumer::{AccessPath, ConsumerStop, ConsumerUse, LocalProgram};
+    use vega_domain::consumer::{AccessPath, ConsumerUse, LocalProgram};
     use vega_domain::ids::{AccessKeyId, ApiName, ConsumerName, Generation};
 
     use super::*;
@@ -361,6 +387,29 @@ mod tests {
                 consumers: views()
             }
         );
+    }
+
+    /// Who opens one program of a user that is stopped as a whole opens all of them; and one that is stopped twice stays so.
+    #[test]
+    fn whoever_opens_is_told_what_is_open_and_what_is_not() {
+        let (bot, user) = (
+            LocalProgram::new(1_001, Some("bot"), None),
+            LocalProgram::new(1_001, None, None),
+        );
+        let [bot, user] = [bot, user].map(|program| ConsumerStop {
+            name: program.name(),
+            identity: ConsumerIdentity::Program(program),
+            since: at(0),
+            reason: String::new(),
+        });
+        let told = [
+            (Some(&bot), None),
+            (Some(&user), None),
+            (Some(&bot), Some(&user)),
+            (None, None),
+        ]
+        .map(|(lifted, left)| opened("bot", &bot.identity, lifted, left));
+        insta::assert_snapshot!("consumers_opened", told.join("\n"));
     }
 
     #[test]

@@ -119,6 +119,7 @@ impl DataSource {
     pub async fn machines(&self, version: &str, now: DateTime<Utc>) -> Result<Vec<Machine>, StoreError> {
         let Engine::Postgres(_) = self.engine() else {
             return Ok(vec![Machine {
+                id: None,
                 name: host_name(),
                 version: version.to_owned(),
                 url: None,
@@ -155,6 +156,7 @@ impl DataSource {
                 let keys: &[u8] = row.try_get("key_ids")?;
                 let keys: Vec<KeyId> = keys.chunks_exact(KEY_ID_LEN).filter_map(KeyId::of).collect();
                 let machine = Machine {
+                    id: Some(short(id)),
                     name: row.try_get("name")?,
                     version: row.try_get("version")?,
                     url: self.url_in(row)?,
@@ -212,6 +214,13 @@ impl DataSource {
     }
 }
 
+/// As it is shown.
+fn short(id: Uuid) -> String {
+    let mut id = id.simple().to_string();
+    id.truncate(8);
+    id
+}
+
 /// With a name for each one.
 fn told_apart(told: Vec<(Uuid, Told)>) -> Vec<Told> {
     let mut of_name: HashMap<String, usize> = HashMap::new();
@@ -223,8 +232,7 @@ fn told_apart(told: Vec<(Uuid, Told)>) -> Vec<Told> {
             .get(&told.machine.name)
             .is_some_and(|machines| *machines > 1)
         {
-            let id = id.simple().to_string();
-            told.machine.name = format!("{}-{}", told.machine.name, &id[..8]);
+            told.machine.name = format!("{}-{}", told.machine.name, short(id));
         }
         told
     });

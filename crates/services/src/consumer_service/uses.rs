@@ -1,13 +1,15 @@
 //! What was seen of consumers, in memory: one place for each consumer and API, and what of it is not written down yet. One lock, held for a
 //! look-up.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use vega_domain::consumer::{Consumer, ConsumerIdentity, ConsumerStop, ConsumerUse};
 use vega_domain::ids::{ApiName, ConsumerName, Generation};
 
+/// So many programs of one user are told apart: a user names its programs, and a timer may have another name each time.
+const PROGRAMS_EACH: usize = 256;
 /// So many names one identity can give itself; a program that takes another one each time is shown as what it is.
 const NAMES_EACH: usize = 64;
 
@@ -193,6 +195,13 @@ impl Uses {
     }
 }
 
+/// How many programs of this user are known to use the token of this API.
+fn programs_of(all: &HashMap<Place, Held>, user: &ConsumerIdentity, api: &ApiName) -> usize {
+    let of_user = all.keys().filter(|place| place.api == *api);
+    let of_user = of_user.filter(|place| place.identity.of_user().as_ref() == Some(user));
+    of_user.map(|place| &place.identity).collect::<HashSet<_>>().len()
+}
+
 /// The place of this consumer, made if it is a new one; whether it is.
 fn enter(
     all: &mut HashMap<Place, Held>,
@@ -213,6 +222,21 @@ fn enter(
         return (place, false);
     }
     let mut seen = seen;
+    if let Some(user) = place.identity.of_user()
+        && programs_of(all, &user, api) >= PROGRAMS_EACH
+        && !all.keys().any(|known| known.identity == place.identity)
+    {
+        seen.consumer = Consumer {
+            identity_name: user.to_string(),
+            identity: user,
+            own_name: None,
+            ..seen.consumer
+        };
+        place = Place::of(&seen);
+        if all.contains_key(&place) {
+            return (place, false);
+        }
+    }
     let names = all
         .keys()
         .filter(|known| known.identity == place.identity && known.api == place.api);

@@ -221,6 +221,7 @@ async fn a_stop_counts_in_every_process_until_it_is_lifted() {
                     .open(&identity(), "strategy.service", "the console")
                     .await
                     .unwrap()
+                    .is_some()
             );
             assert!(fixture.consumers.stop_of(&identity()).is_none());
             sleep(Duration::from_secs(1)).await;
@@ -243,12 +244,16 @@ async fn a_stop_counts_in_every_process_until_it_is_lifted() {
 async fn a_stop_of_a_user_is_for_all_its_programs() {
     let fixture = ConsumerFixture::new();
     let of = |user, program| ConsumerIdentity::Program(LocalProgram::new(user, program, None));
+    let on_a_machine =
+        |user, program| ConsumerIdentity::Program(LocalProgram::new(user, program, Some("1a2b3c4d")));
     fixture
         .consumers
         .stop(&of(1_000, None), "user-1000", "the console", "")
         .await
         .unwrap();
     for (identity, is_stopped) in [
+        (on_a_machine(1_000, Some("another")), true),
+        (on_a_machine(1_001, Some("another")), false),
         (of(1_000, None), true),
         (identity(), true),
         (of(1_000, Some("another")), true),
@@ -265,7 +270,8 @@ async fn a_stop_of_a_user_is_for_all_its_programs() {
         .consumers
         .open(&identity(), "strategy.service", "the console")
         .await;
-    assert!(opened.unwrap());
+    let lifted = opened.unwrap().map(|stop| stop.identity.clone());
+    assert_eq!(lifted, Some(of(1_000, None)));
     assert!(fixture.consumers.stop_of(&identity()).is_none());
 }
 
@@ -296,6 +302,39 @@ async fn names_that_one_program_gives_itself_end_at_a_limit() {
     let known = fixture.consumers.known();
     assert_eq!(known.len(), 65);
     assert!(known.iter().any(|known| known.seen.consumer.own_name.is_none()));
+}
+
+/// A timer that runs under another name each time is no news, and takes no place from others.
+#[tokio::test(start_paused = true)]
+async fn programs_that_one_user_names_end_at_a_limit() {
+    let fixture = ConsumerFixture::new();
+    let program = |user, name: &str| Consumer {
+        identity: ConsumerIdentity::Program(LocalProgram::new(user, Some(name), None)),
+        identity_name: name.to_owned(),
+        own_name: None,
+        access_path: AccessPath::Socket,
+    };
+    let saw = |consumer| {
+        fixture
+            .consumers
+            .saw(consumer, &ApiName::new("PRIMARY").unwrap(), None)
+    };
+    for number in 0..1_000 {
+        saw(program(1_000, &format!("run-{number}.service")));
+    }
+    saw(program(1_001, "bot.service"));
+    let known = fixture.consumers.known();
+    assert_eq!(known.len(), 258);
+    let of_user = ConsumerIdentity::Program(LocalProgram::new(1_000, None, None));
+    assert!(known.iter().any(|known| known.seen.consumer.identity == of_user));
+    assert!(
+        known
+            .iter()
+            .any(|known| known.seen.consumer.name() == "bot.service")
+    );
+    // Who is told apart stays so.
+    saw(program(1_000, "run-7.service"));
+    assert_eq!(fixture.consumers.known().len(), 258);
 }
 
 #[tokio::test(start_paused = true)]
