@@ -240,6 +240,8 @@ async fn every_signal_comes_to_the_command() -> Result<()> {
         Signal::SIGALRM,
         Signal::SIGWINCH,
         Signal::SIGCONT,
+        Signal::SIGPROF,
+        Signal::SIGPWR,
         Signal::SIGTERM,
     ];
     let traps = signals.map(|signal| {

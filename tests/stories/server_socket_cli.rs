@@ -264,6 +264,59 @@ async fn commands_that_go_on_change_over_between_server_and_database() -> Result
     Ok(())
 }
 
+/// A command goes on with what it has, whoever is away and however long; only what a source says ends it.
+#[tokio::test]
+async fn a_command_outlives_the_server_and_the_database() -> Result<()> {
+    let at = AtSocket::new("").await?;
+    let server = Server::start(&at.desk).await?;
+    let script = "echo $VEGA_PRIMARY_GENERATION; exec sleep 600";
+    let mut exec = Running::start(&at.desk, &[API, "--on-expiry", "stop"], script)?;
+    let mut watch = Running::of(at.desk.start(&["watch", API])?)?;
+    assert_eq!(exec.line().await?, "1");
+    watch.line().await?;
+    at.desk.sql("ALTER TABLE upstox_tokens RENAME TO away")?;
+    server.kill().await?;
+    let opened = at.desk.vega(&["token", API]).await?;
+    assert_eq!(opened.code, Some(9), "nobody can be asked: {opened:?}");
+    let ended = timeout(Duration::from_secs(5), exec.vega.wait()).await;
+    ensure!(ended.is_err(), "it ended: {ended:?}");
+    ensure!(watch.vega.try_wait()?.is_none(), "it goes on, too");
+    at.desk.sql("ALTER TABLE away RENAME TO upstox_tokens")?;
+    another_token(&at.desk).await?;
+    assert_eq!(exec.line().await?, "2");
+    let line: Value = serde_json::from_str(&watch.line().await?)?;
+    assert_eq!(line["generation"], 2, "{line}");
+    Ok(())
+}
+
+/// What it was told of is not what its program has: one that was started with the old token and left alone is the one that hangs.
+#[tokio::test]
+async fn a_command_that_goes_on_with_the_old_token_is_named() -> Result<()> {
+    let at = AtSocket::new("").await?;
+    let server = Server::start(&at.desk).await?;
+    std::fs::write(at.desk.path().join("bot.sh"), "echo ready\nexec sleep 600\n")?;
+    let line = ["exec", API, "--on-change", "ignore", "--", "sh", "bot.sh"];
+    let mut left_alone = Running::of(at.desk.start(&line)?)?;
+    let mut restarted = Running::start(&at.desk, &[API], "echo $VEGA_PRIMARY_GENERATION; exec sleep 600")?;
+    assert_eq!(left_alone.line().await?, "ready");
+    assert_eq!(restarted.line().await?, "1");
+    another_token(&at.desk).await?;
+    assert_eq!(restarted.line().await?, "2");
+    let are_told_apart = until(async || {
+        let of = |seen: &[Value], name: &str| {
+            let seen = seen.iter().find(|seen| seen["name"] == name)?;
+            Some((seen["state"].clone(), seen["generation"].clone()))
+        };
+        at_the_socket(&at.desk).await.is_ok_and(|seen| {
+            of(&seen, "bot.sh") == Some(("behind".into(), 1.into()))
+                && of(&seen, "sh") == Some(("current".into(), 2.into()))
+        })
+    });
+    assert!(are_told_apart.await, "{:?}", at_the_socket(&at.desk).await?);
+    drop(server);
+    Ok(())
+}
+
 /// Passes every byte on to `goal`, and keeps what callers said.
 fn relay(path: &Path, goal: PathBuf) -> Result<Arc<Mutex<String>>> {
     let listener = UnixListener::bind(path)?;

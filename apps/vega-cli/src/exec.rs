@@ -7,14 +7,14 @@ mod signals;
 
 use std::cell::Cell;
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::TimeDelta;
 use nix::sys::signal::{Signal, raise};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use vega_bootstrap::{Environment, PortDecorator};
 use vega_domain::ids::{ApiName, ConsumerName};
 
@@ -28,7 +28,7 @@ use crate::exit::Exit;
 use crate::program_token::ProgramToken;
 use crate::stop::LEFT_BEHIND;
 use crate::terminal::output;
-use crate::token_feed::{Installation, TokenFeed, Wants, What};
+use crate::token_feed::{Held, Installation, TokenFeed, Wants, What};
 
 /// What Vega itself fails with before the command has started, as `timeout` and `env` do.
 pub(crate) const FAILED: u8 = 125;
@@ -36,6 +36,10 @@ pub(crate) const FAILED: u8 = 125;
 const ENDS_WITHIN: Duration = Duration::from_secs(10);
 /// How long a wish for the command's end counts: it may take its time, or go on in spite of it.
 const A_WISH_LASTS: Duration = Duration::from_mins(1);
+/// How long the first tokens may take to be got that are there.
+const GOT_WITHIN: Duration = Duration::from_secs(5);
+/// After how long somebody is asked again who could not be asked.
+const ASK_AGAIN: Duration = Duration::from_millis(200);
 /// Says to a `vega exec` inside another one what it is inside of.
 const INSIDE: &str = "VEGA_EXEC";
 
@@ -72,7 +76,7 @@ pub(crate) fn main(
                 let mut seen = HashSet::new();
                 apis.retain(|api| seen.insert(api.clone()));
                 let wants = Wants {
-                    what: What::Tokens,
+                    what: What::States,
                     kind: wanted.kind.wanted(),
                 };
                 let feed = TokenFeed::new(installation, environment, decorator, apis, wants);
@@ -87,10 +91,13 @@ pub(crate) fn main(
     })
 }
 
-/// What the server shows the command as, beside what the kernel says of it: the name of its file.
+/// What the server shows the command as, beside what the kernel says of it: the name of the script that it is given, else of its file. Two
+/// scripts of one interpreter are two programs.
 fn name_of(wanted: &Exec) -> Option<ConsumerName> {
-    let file = Path::new(wanted.command.first()?).file_name()?;
-    ConsumerName::new(file.to_str()?).ok()
+    let (command, arguments) = wanted.command.split_first()?;
+    let name = |path: &OsString| ConsumerName::new(Path::new(path).file_name()?.to_str()?).ok();
+    let script = arguments.iter().find(|word| Path::new(word).is_file());
+    script.and_then(name).or_else(|| name(command))
 }
 
 async fn run(wanted: &Exec, umask: Umask, feed: TokenFeed, signals: Signals) -> Result<u8, CommandError> {
@@ -109,8 +116,8 @@ async fn run(wanted: &Exec, umask: Umask, feed: TokenFeed, signals: Signals) -> 
     ended
 }
 
-/// The tokens of all APIs, in the order of the line.
-type Tokens = Vec<ProgramToken>;
+/// How the tokens of all APIs stand, in the order of the line; where a command is started with them, with the tokens.
+type Tokens = Vec<Arc<Held>>;
 
 /// From the first token to the command's last end.
 struct Course<'f> {
@@ -138,11 +145,17 @@ impl Course<'_> {
             () = self.feed.first_answers() => {}
             signal = self.signals.next_that_ends() => return Ok(signalled(signal)),
         }
+        // A token that is there counts, however short the wait: it only has to be got.
+        let is_there = self.states().is_some_and(|states| self.live_long_enough(&states));
+        let wait = if is_there {
+            self.wanted.wait.max(GOT_WITHIN)
+        } else {
+            self.wanted.wait
+        };
         let first = tokio::select! {
-            // A token that is there counts, however short the wait.
             biased;
             tokens = self.until_there() => Some(tokens),
-            () = sleep_until(Instant::now() + self.wanted.wait) => None,
+            () = sleep_until(Instant::now() + wait) => None,
             signal = self.signals.next_that_ends() => return Ok(signalled(signal)),
         };
         let Some(tokens) = first else {
@@ -170,7 +183,7 @@ impl Course<'_> {
                 return Ok(code);
             }
             // As they are now: ending took its time.
-            tokens = if let Some(newest) = self.tokens_to_go_on_with() {
+            tokens = if let Some(newest) = self.feed.tokens().await {
                 newest
             } else {
                 tokio::select! {
@@ -186,38 +199,44 @@ impl Course<'_> {
         Child::start(&self.wanted.command, self.umask, &variables(tokens))
     }
 
-    /// The tokens of all APIs, if each has one that lives long enough.
-    fn tokens(&self) -> Option<Tokens> {
-        let now = self.feed.now();
-        let long_enough = TimeDelta::from_std(self.wanted.min_valid).unwrap_or(TimeDelta::MAX);
-        let tokens = self.feed.apis().iter().map(|api| self.feed.token(api));
-        tokens
-            .map(|token| token.filter(|token| token.valid_until - now >= long_enough))
-            .collect()
-    }
-
+    /// The tokens of all APIs, once each has one that lives long enough.
     async fn until_there(&self) -> Tokens {
         let mut changes = self.feed.subscribe();
         loop {
             changes.are_seen();
-            if let Some(tokens) = self.tokens() {
+            let are_there = self.states().is_some_and(|states| self.live_long_enough(&states));
+            if are_there
+                && let Some(tokens) = self.feed.tokens().await
+                && self.live_long_enough(&tokens)
+            {
                 return tokens;
             }
-            changes.next().await;
+            tokio::select! {
+                () = changes.next() => {}
+                // Nobody could be asked this moment.
+                () = sleep(ASK_AGAIN), if are_there => {}
+            }
         }
+    }
+
+    fn live_long_enough(&self, tokens: &Tokens) -> bool {
+        let (min_valid, now) = (self.wanted.min_valid, self.feed.now());
+        tokens
+            .iter()
+            .all(|held| !token::dies_too_soon(held.valid_until, min_valid, now))
     }
 
     /// Why the command is not started, with the way out.
     async fn why_none(&self) -> Result<String, CommandError> {
         for api in self.feed.apis() {
-            match self.feed.token(api) {
+            match self.feed.held(api) {
                 None => return self.feed.why_none(api).await,
-                Some(token) => {
-                    if let Some(words) = token::dies_too_soon(&token, self.wanted.min_valid, self.feed.now())
-                    {
-                        return Ok(words);
-                    }
+                Some(held)
+                    if token::dies_too_soon(held.valid_until, self.wanted.min_valid, self.feed.now()) =>
+                {
+                    return Ok(token::too_soon(api, held.kind, held.valid_until));
                 }
+                Some(_) => {}
             }
         }
         Ok("a token came this moment. Run the same command again".into())
@@ -227,11 +246,22 @@ impl Course<'_> {
     async fn look_after(&self, child: &mut Child, started_with: &Tokens) -> io::Result<Ended> {
         let mut changes = self.feed.subscribe();
         let mut known = started_with.clone();
+        let mut told = self.feed.servers_met();
         let mut is_death_told = false;
         let mut restarts_at = None;
         loop {
             changes.are_seen();
-            match self.tokens_to_go_on_with() {
+            let met = self.feed.servers_met();
+            // A server that came meanwhile gives the token that the command has already, and so knows that it has it.
+            if met != told
+                && self
+                    .states()
+                    .is_some_and(|states| are_same(&states, started_with))
+                && self.feed.tokens().await.is_some()
+            {
+                told = met;
+            }
+            match self.states() {
                 Some(tokens) if !are_same(&tokens, &known) => {
                     match self.wanted.on_change {
                         OnChange::Restart => {
@@ -268,11 +298,13 @@ impl Course<'_> {
                 () = changes.next() => {}
                 () = sleep_until(restarts_at.unwrap_or_else(Instant::now)), if restarts_at.is_some() => {
                     // New value first: what is gone by then is waited for with the command still there.
-                    let is_there = self.tokens_to_go_on_with().is_some();
+                    let is_there = self.states().is_some();
                     restarts_at = match self.asked_to_end.get() {
                         // A command that goes on in spite of it gets its token later.
                         Some(asked) if is_there && self.is_asked_to_end() => Some(asked + A_WISH_LASTS),
-                        _ if is_there => return Ok(Ended::ForNewer),
+                        _ if is_there && self.feed.tokens().await.is_some() => return Ok(Ended::ForNewer),
+                        // Nobody could be asked this moment.
+                        _ if is_there => Some(Instant::now() + ASK_AGAIN),
                         _ => None,
                     };
                     if !is_there {
@@ -283,10 +315,10 @@ impl Course<'_> {
         }
     }
 
-    /// The newest tokens, however soon they die: a command that has begun goes on until there is none.
-    fn tokens_to_go_on_with(&self) -> Option<Tokens> {
-        let tokens = self.feed.apis().iter().map(|api| self.feed.token(api));
-        tokens.collect()
+    /// How the newest tokens stand, however soon they die: a command that has begun goes on until there is none.
+    fn states(&self) -> Option<Tokens> {
+        let states = self.feed.apis().iter().map(|api| self.feed.held(api));
+        states.collect()
     }
 
     /// Whether somebody has asked for the command's end just now: it is not to start again.
@@ -338,16 +370,15 @@ impl Course<'_> {
 /// Whether each token is the same one: a generation comes twice where a database lost the first one.
 fn are_same(one: &Tokens, other: &Tokens) -> bool {
     let mut pairs = one.iter().zip(other);
-    pairs.all(|(one, other)| {
-        one.generation == other.generation && one.access_token.expose() == other.access_token.expose()
-    })
+    pairs.all(|(one, other)| one.kind == other.kind && one.version == other.version)
 }
 
 /// What the command gets beside what Vega has itself; `None` takes a variable away, so that no token of another time or API passes for one of
 /// these.
 fn variables(tokens: &Tokens) -> Vec<(String, Option<String>)> {
+    let tokens: Vec<&ProgramToken> = tokens.iter().filter_map(|held| held.token.as_ref()).collect();
     let mut variables = vec![("UPSTOX_ACCESS_TOKEN".into(), None)];
-    for token in tokens {
+    for token in &tokens {
         let (api, secret) = (&token.api, token.access_token.expose());
         variables.push((format!("UPSTOX_{api}_ACCESS_TOKEN"), Some(secret.to_owned())));
         variables.push((
@@ -356,7 +387,7 @@ fn variables(tokens: &Tokens) -> Vec<(String, Option<String>)> {
         ));
         variables.push((format!("VEGA_{api}_KIND"), Some(token.kind.to_string())));
     }
-    if let [token] = &**tokens {
+    if let [token] = &*tokens {
         let secret = token.access_token.expose().to_owned();
         variables[0].1 = Some(secret);
     }

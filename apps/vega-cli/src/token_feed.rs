@@ -7,6 +7,7 @@ mod from_server;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::pending;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,10 +23,13 @@ use crate::command_error::CommandError;
 use crate::commands::token;
 use crate::program_token::{ProgramToken, is_served};
 use crate::server::Server;
+use crate::server::not_given::NotGiven;
 use crate::terminal::Terminal;
 
 /// How often a server is looked for while there is none, and the clock at.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// The same where it has been in vain for long.
+const LOOK_AT_LAST: Duration = Duration::from_secs(30);
 
 /// From whom a command gets tokens.
 pub(crate) enum Installation {
@@ -49,6 +53,17 @@ pub(crate) enum What {
     Tokens,
     /// Only how they stand: nobody is noted as having a token.
     States,
+}
+
+/// Who says now how the tokens stand.
+#[derive(Clone)]
+enum Source {
+    /// Nobody does: what lives goes on.
+    Nobody,
+    /// The server. It says by itself when a token's last minute comes, and by its own clock.
+    Server,
+    /// The database.
+    Database(Arc<Vega>),
 }
 
 /// What is known of one API.
@@ -86,8 +101,9 @@ pub(crate) struct TokenFeed {
     server: Option<Server>,
     /// None of another user's installation.
     database: Option<Opening>,
-    /// While the database is followed.
-    open: Mutex<Option<Arc<Vega>>>,
+    source: Mutex<Source>,
+    /// How often a server was begun to be followed.
+    servers_met: AtomicU64,
     clock: Arc<dyn Clock>,
 }
 
@@ -120,7 +136,8 @@ impl TokenFeed {
             states: watch::Sender::new(states),
             server: server.map(Server::at),
             database,
-            open: Mutex::default(),
+            source: Mutex::new(Source::Nobody),
+            servers_met: AtomicU64::new(0),
             clock,
         }
     }
@@ -138,8 +155,12 @@ impl TokenFeed {
         &self.apis
     }
 
+    /// The time of whoever is followed, where it tells: a machine's own may be wrong.
     pub(crate) fn now(&self) -> DateTime<Utc> {
-        self.clock.now()
+        match self.source() {
+            Source::Database(vega) => vega.clock.now(),
+            Source::Server | Source::Nobody => self.clock.now(),
+        }
     }
 
     /// Tells of changes.
@@ -150,14 +171,33 @@ impl TokenFeed {
     /// How an API stands now, if a program may have its token.
     pub(crate) fn held(&self, api: &ApiName) -> Option<Arc<Held>> {
         match self.states.borrow().get(api) {
-            Some(State::There(held)) if is_served(held.valid_until, self.now()) => Some(Arc::clone(held)),
+            Some(State::There(held)) if self.is_good(held) => Some(Arc::clone(held)),
             _ => None,
         }
     }
 
-    /// Its token, where tokens are wanted.
-    pub(crate) fn token(&self, api: &ApiName) -> Option<ProgramToken> {
-        self.held(api)?.token.clone()
+    fn is_good(&self, held: &Held) -> bool {
+        matches!(self.source(), Source::Server) || is_served(held.valid_until, self.now())
+    }
+
+    /// The newest token of each API, for a program that gets them now: that is when it is noted as having them. `None` where one is
+    /// missing, or nobody can be asked at the moment.
+    pub(crate) async fn tokens(&self) -> Option<Vec<Arc<Held>>> {
+        let mut tokens = Vec::with_capacity(self.apis.len());
+        for api in &self.apis {
+            let held = match (self.source(), &self.server) {
+                (Source::Server, Some(server)) => {
+                    server.token(api, self.wants.kind).await.ok().map(Held::from)
+                }
+                (Source::Database(vega), _) => self
+                    .names(&vega, api)
+                    .iter()
+                    .find_map(|name| self.stored_as(&vega, api, name, What::Tokens)),
+                _ => None,
+            };
+            tokens.push(Arc::new(held?));
+        }
+        Some(tokens)
     }
 
     /// Waits until it is known of each API how it stands.
@@ -184,13 +224,13 @@ impl TokenFeed {
         if let Some(said) = self.said(api) {
             return Ok(said);
         }
-        match self.opened() {
-            Some(vega) => Ok(token::no_token(&vega, api, self.wants.kind).await?.1),
-            None => Ok(format!("{api} has no usable token")),
+        match self.source() {
+            Source::Database(vega) => Ok(token::no_token(&vega, api, self.wants.kind).await?.1),
+            Source::Server | Source::Nobody => Ok(format!("{api} has no usable token")),
         }
     }
 
-    /// Keeps up with the server, or the database. Ends only where neither can be reached at the first attempt.
+    /// Keeps up with the server, or the database. Ends only where neither can be reached and nothing was ever known.
     pub(crate) async fn follow(&self) -> Result<Infallible, CommandError> {
         tokio::select! {
             never = self.watch_clock() => match never {},
@@ -199,37 +239,43 @@ impl TokenFeed {
     }
 
     async fn change_over(&self) -> Result<Infallible, CommandError> {
-        let mut is_first = true;
+        let mut pause = LOOK_AGAIN;
         loop {
             let away = match &self.server {
                 Some(server) => self.follow_server(server).await,
                 None => String::new(),
             };
+            self.is_followed(Source::Nobody);
             let Some(opening) = &self.database else {
                 self.is_none_at_all(&away);
                 sleep(LOOK_AGAIN).await;
                 continue;
             };
             match Box::pin(self.follow_database(opening)).await {
-                Ok(()) => {}
-                Err(error) if is_first => return Err(error),
+                Ok(()) => pause = LOOK_AGAIN,
+                Err(error) if !self.is_known() => return Err(error),
                 Err(error) => {
                     tracing::warn!("{error}. It is tried again; the server at the socket too");
-                    sleep(LOOK_AGAIN).await;
+                    sleep(pause).await;
+                    pause = (pause * 2).min(LOOK_AT_LAST);
                 }
             }
-            is_first = false;
         }
     }
 
     /// Follows the database until a server is there.
     async fn follow_database(&self, opening: &Opening) -> Result<(), CommandError> {
         let vega = Arc::new(opening.open().await?);
-        if let Some(mistrust) = vega.maintenance.mistrust().await? {
+        let mistrust = match vega.maintenance.mistrust().await {
+            Ok(None) => None,
+            Ok(Some(mistrust)) => Some(CommandError::Mistrust(mistrust)),
+            Err(error) => Some(error.into()),
+        };
+        if let Some(mistrust) = mistrust {
             vega.close().await;
-            return Err(CommandError::Mistrust(mistrust));
+            return Err(mistrust);
         }
-        *self.slot() = Some(Arc::clone(&vega));
+        self.is_followed(Source::Database(Arc::clone(&vega)));
         tokio::select! {
             never = vega.follow_tokens() => match never {},
             never = self.take_over(&vega) => match never {},
@@ -253,17 +299,8 @@ impl TokenFeed {
 
     /// Takes the first of the wanted tokens that the database has.
     async fn take_stored(&self, vega: &Vega, api: &ApiName) {
-        let account = vega.settings.accounts.find(api);
-        let names = account.map(|(account, _)| self.wants.kind.names(&account.id, api));
-        for name in names.unwrap_or_default() {
-            let stored = vega.registry.read(&name, |hot| Held {
-                kind: hot.token().kind(),
-                generation: hot.token().generation,
-                version: hot.version().to_owned(),
-                valid_until: hot.token().valid_until,
-                token: (self.wants.what == What::Tokens).then(|| ProgramToken::of(api, hot.token())),
-            });
-            if let Some(stored) = stored {
+        for name in self.names(vega, api) {
+            if let Some(stored) = self.stored_as(vega, api, &name, self.wants.what) {
                 return self.is_there(api, stored);
             }
             if self.holds_newer_than(vega, api, &name).await {
@@ -271,6 +308,23 @@ impl TokenFeed {
             }
         }
         self.is_gone(api, None);
+    }
+
+    /// The names under which the database keeps the wanted tokens, the preferred one first.
+    fn names(&self, vega: &Vega, api: &ApiName) -> Vec<ApiName> {
+        let account = vega.settings.accounts.find(api);
+        let names = account.map(|(account, _)| self.wants.kind.names(&account.id, api));
+        names.unwrap_or_default()
+    }
+
+    fn stored_as(&self, vega: &Vega, api: &ApiName, name: &ApiName, what: What) -> Option<Held> {
+        vega.registry.read(name, |hot| Held {
+            kind: hot.token().kind(),
+            generation: hot.token().generation,
+            version: hot.version().to_owned(),
+            valid_until: hot.token().valid_until,
+            token: (what == What::Tokens).then(|| ProgramToken::of(api, hot.token())),
+        })
     }
 
     /// Whether the server gave a token that lives, is kept under this name, and that the database does not have.
@@ -292,12 +346,28 @@ impl TokenFeed {
         let Some(server) = &self.server else {
             return pending().await;
         };
+        let mut pause = LOOK_AGAIN;
         loop {
-            sleep(LOOK_AGAIN).await;
-            if server.at.connect().await.is_ok() {
+            sleep(pause).await;
+            if server.at.connect().await.is_err() {
+                pause = LOOK_AGAIN;
+            } else if self.is_served_by(server).await {
                 return;
+            } else {
+                // It is there, and has nothing to say: it does not know the API yet, say, or has no place for a stream.
+                pause = (pause * 2).min(LOOK_AT_LAST);
             }
         }
+    }
+
+    /// Whether the server has a word for each API.
+    async fn is_served_by(&self, server: &Server) -> bool {
+        for api in &self.apis {
+            if let Err(NotGiven::NotAsked(_)) = server.events(api, self.wants.kind).await {
+                return false;
+            }
+        }
+        true
     }
 
     /// While nobody else tells of a token's last minute.
@@ -305,6 +375,9 @@ impl TokenFeed {
         let mut look = interval(LOOK_AGAIN);
         loop {
             look.tick().await;
+            if matches!(self.source(), Source::Server) {
+                continue;
+            }
             let now = self.now();
             self.states.send_if_modified(|states| {
                 let mut is_over = false;
@@ -354,18 +427,39 @@ impl TokenFeed {
         }
     }
 
-    fn slot(&self) -> std::sync::MutexGuard<'_, Option<Arc<Vega>>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    fn source(&self) -> Source {
+        let source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        source.clone()
     }
 
-    fn opened(&self) -> Option<Arc<Vega>> {
-        self.slot().clone()
+    /// Returns who was followed before.
+    fn is_followed(&self, source: Source) -> Source {
+        let is_server = matches!(source, Source::Server);
+        let mut followed = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *followed, source);
+        drop(followed);
+        if is_server && !matches!(before, Source::Server) {
+            self.servers_met.fetch_add(1, Ordering::Relaxed);
+            self.states.send_modify(|_| {});
+        }
+        before
+    }
+
+    /// Another number for each server that is met: it does not know yet what a program has. Changes tell of it.
+    pub(crate) fn servers_met(&self) -> u64 {
+        self.servers_met.load(Ordering::Relaxed)
+    }
+
+    /// Whether it is known of each API how it stands.
+    fn is_known(&self) -> bool {
+        let states = self.states.borrow();
+        let mut states = states.values();
+        states.all(|state| !matches!(state, State::Unknown))
     }
 
     /// Closes the database properly, if it is open. `follow` must have been dropped.
     pub(crate) async fn close(&self) {
-        let open = self.slot().take();
-        if let Some(vega) = open {
+        if let Source::Database(vega) = self.is_followed(Source::Nobody) {
             vega.close().await;
         }
     }

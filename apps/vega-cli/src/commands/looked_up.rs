@@ -4,6 +4,7 @@
 use vega_bootstrap::{PortDecorator, Settings, StoredState};
 
 use crate::command_line::arguments::Command;
+use crate::command_line::program_arguments::Token;
 use crate::commands::{status, token};
 use crate::exit::Exit;
 use crate::program_token::ProgramToken;
@@ -26,17 +27,23 @@ pub(crate) async fn answer(
     let stored = StoredState::open(settings, decorator).await?;
     let answered = match command {
         Command::Status(wanted) => of_status(&stored, wanted.json).await,
-        Command::Token(wanted) => match stored.token(&wanted.api, wanted.kind.wanted()).await {
-            Ok(Some(token)) => {
-                let token = ProgramToken::of(&wanted.api, &token);
-                token::give(&token, wanted, None, stored.clock.now()).ok()
-            }
-            _ => None,
-        },
+        Command::Token(wanted) => of_token(&stored, wanted).await,
         _ => None,
     };
     stored.close().await;
     answered
+}
+
+async fn of_token(stored: &StoredState, wanted: &Token) -> Option<Exit> {
+    let now = stored.clock.now();
+    let first = stored.token(&wanted.api, wanted.kind.wanted()).await.ok()??;
+    let first = ProgramToken::of(&wanted.api, &first);
+    let other = match token::instead(&first, wanted, now) {
+        Some(kind) => stored.token(&wanted.api, kind).await.ok()?,
+        None => None,
+    };
+    let token = other.map_or(first, |other| ProgramToken::of(&wanted.api, &other));
+    token::give(&token, wanted, None, now).ok()
 }
 
 async fn of_status(stored: &StoredState, json: bool) -> Option<Exit> {

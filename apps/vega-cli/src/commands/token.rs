@@ -50,12 +50,17 @@ pub(crate) async fn run(vega: &Vega, wanted: &Token) -> Result<Exit, CommandErro
     give(&token, wanted, answer, vega.clock.now())
 }
 
-/// The first of the wanted tokens that programs get.
+/// The first of the wanted tokens that programs get, and that lives as long as is asked for if one does.
 fn stored(vega: &Vega, wanted: &Token) -> Option<ProgramToken> {
     let (account, api) = vega.settings.accounts.find(&wanted.api)?;
-    let names = wanted.kind.wanted().names(&account.id, &api.name);
-    let token = names.iter().find_map(|name| vega.registry.get(name))?;
-    Some(ProgramToken::of(&api.name, &token))
+    let stored = |kind: WantedKind| {
+        let names = kind.names(&account.id, &api.name);
+        let token = names.iter().find_map(|name| vega.registry.get(name))?;
+        Some(ProgramToken::of(&api.name, &token))
+    };
+    let first = stored(wanted.kind.wanted())?;
+    let other = instead(&first, wanted, vega.clock.now()).and_then(stored);
+    Some(other.unwrap_or(first))
 }
 
 /// Where the server said that there is none: what is stored says why, unless it knows less than the server.
@@ -240,24 +245,33 @@ fn is_older_than(newest: impl std::fmt::Display) -> String {
     format!("an older one: the newest is generation {newest}")
 }
 
-/// Says so of a token that does not live as long as is asked for.
-pub(crate) fn dies_too_soon(token: &ProgramToken, min_valid: Duration, now: DateTime<Utc>) -> Option<String> {
-    let left = token.valid_until - now;
-    let is_too_soon = left < TimeDelta::from_std(min_valid).unwrap_or(TimeDelta::MAX);
-    is_too_soon.then(|| match token.kind {
+/// Whether a token that programs get does not live as long as is asked for. Where nothing is asked for, it is no matter of this clock.
+pub(crate) fn dies_too_soon(valid_until: DateTime<Utc>, min_valid: Duration, now: DateTime<Utc>) -> bool {
+    let least = TimeDelta::from_std(min_valid).unwrap_or(TimeDelta::MAX);
+    !min_valid.is_zero() && valid_until - now < least
+}
+
+/// Says so.
+pub(crate) fn too_soon(api: &ApiName, kind: TokenKind, valid_until: DateTime<Utc>) -> String {
+    match kind {
         TokenKind::Trade => format!(
-            "{} has a token, but it expires at {} IST, sooner than --min-valid asks. Run `vega` from {} IST on",
-            token.api,
-            in_ist(token.valid_until).format("%H:%M"),
-            in_ist(new_one_from(token.valid_until)).format("%H:%M")
+            "{api} has a token, but it expires at {} IST, sooner than --min-valid asks. Run `vega` from {} IST on",
+            in_ist(valid_until).format("%H:%M"),
+            in_ist(new_one_from(valid_until)).format("%H:%M")
         ),
         TokenKind::Read => format!(
-            "the analytics token for {} ends on {} IST, sooner than --min-valid asks. Make a new one on Upstox's page, and give \
-             it to Vega with `vega adopt --analytics`",
-            token.api,
-            in_ist(token.valid_until).format("%d %B %Y, %H:%M"),
+            "the analytics token for {api} ends on {} IST, sooner than --min-valid asks. Make a new one on Upstox's page, and \
+             give it to Vega with `vega adopt --analytics`",
+            in_ist(valid_until).format("%d %B %Y, %H:%M"),
         ),
-    })
+    }
+}
+
+/// The kind that may be given in the place of this token, which does not live as long as is asked for.
+pub(crate) fn instead(token: &ProgramToken, wanted: &Token, now: DateTime<Utc>) -> Option<WantedKind> {
+    let is_too_soon = dies_too_soon(token.valid_until, wanted.min_valid, now);
+    let is_of_two = wanted.kind.wanted() == WantedKind::TradeOrRead && token.kind == TokenKind::Trade;
+    (is_too_soon && is_of_two).then_some(WantedKind::Read)
 }
 
 /// Prints a token that programs may have, if it lives long enough; with the answer to a report in JSON, if there was one.
@@ -267,8 +281,8 @@ pub(crate) fn give(
     answer: Option<TokenAnswer>,
     now: DateTime<Utc>,
 ) -> Result<Exit, CommandError> {
-    if let Some(words) = dies_too_soon(token, wanted.min_valid, now) {
-        output::problem(&words);
+    if dies_too_soon(token.valid_until, wanted.min_valid, now) {
+        output::problem(&too_soon(&token.api, token.kind, token.valid_until));
         return Ok(Exit::HumanNeeded);
     }
     let format = if wanted.json { Format::Json } else { wanted.format };

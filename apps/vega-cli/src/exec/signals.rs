@@ -10,7 +10,8 @@ use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// Those that Vega hands on. `SIGKILL` and `SIGSTOP` nobody can; the ones of a process's own mistakes it would be wrong to.
-const HANDED_ON: [Signal; 11] = [
+/// Of real-time signals the system has no names, and so this has none.
+const HANDED_ON: [Signal; 15] = [
     Signal::SIGHUP,
     Signal::SIGINT,
     Signal::SIGQUIT,
@@ -22,6 +23,10 @@ const HANDED_ON: [Signal; 11] = [
     Signal::SIGWINCH,
     Signal::SIGCONT,
     Signal::SIGTSTP,
+    Signal::SIGIO,
+    Signal::SIGPROF,
+    Signal::SIGPWR,
+    Signal::SIGURG,
 ];
 
 /// Signals kept back from this process, to be handed on.

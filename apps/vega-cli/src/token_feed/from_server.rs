@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use vega_api_types::ProblemCode;
 use vega_domain::ids::ApiName;
 
-use super::{Held, TokenFeed, What};
+use super::{Held, Source, TokenFeed, What};
 use crate::server::calls::{Told, ToldState};
 use crate::server::not_given::NotGiven;
 use crate::server::{Given, Server};
@@ -49,6 +49,7 @@ impl TokenFeed {
             Ok(events) => events,
             Err(none) => return none,
         };
+        self.is_followed(Source::Server);
         let mut is_unknown = false;
         loop {
             let told = tokio::select! {

@@ -20,7 +20,8 @@ fn feed(clock: &Arc<TestClock>) -> TokenFeed {
         states: watch::Sender::new(HashMap::from([(api(), State::Unknown)])),
         server: None,
         database: None,
-        open: Mutex::default(),
+        source: Mutex::new(Source::Nobody),
+        servers_met: AtomicU64::new(0),
         clock: Arc::clone(clock) as Arc<dyn Clock>,
     }
 }

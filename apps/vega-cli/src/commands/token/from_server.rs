@@ -7,7 +7,7 @@ use vega_api_types::codes::TokenAnswer;
 use vega_bootstrap::{PortDecorator, ServerAtSocket, Settings, SystemClock};
 use vega_domain::ids::Generation;
 
-use super::{IS_ALIVE, Reported, give, is_older_than};
+use super::{IS_ALIVE, Reported, give, instead, is_older_than};
 use crate::command_error::CommandError;
 use crate::command_line::program_arguments::Token;
 use crate::exit::Exit;
@@ -62,8 +62,16 @@ async fn ask(server: &Server, wanted: &Token, decorator: &dyn PortDecorator) -> 
         },
     };
     let clock = decorator.clock(Arc::new(SystemClock::new()));
+    let now = clock.now();
     match server.token(&wanted.api, wanted.kind.wanted()).await {
-        Ok(given) => give(&given.token, wanted, answer, clock.now()).map(Asked::Done),
+        Ok(given) => {
+            let other = match instead(&given.token, wanted, now) {
+                Some(kind) => server.token(&wanted.api, kind).await.ok(),
+                None => None,
+            };
+            let token = other.unwrap_or(given).token;
+            give(&token, wanted, answer, now).map(Asked::Done)
+        }
         Err(none) => Ok(end_of(none)),
     }
 }
