@@ -220,7 +220,7 @@ impl Connection {
                 // What TCP_USER_TIMEOUT is to the others.
                 let mut stream = TimeoutStream::new(stream);
                 stream.set_write_timeout(Some(READ_WITHIN));
-                return requests.serve(Box::pin(stream), builder, graceful).await;
+                return Box::pin(requests.serve(Box::pin(stream), builder, graceful)).await;
             }
         };
         // Small events must not wait for an acknowledgement.
@@ -248,7 +248,8 @@ impl Connection {
         };
         // Whoever does not speak TLS, or not in time, is no news either.
         if let Ok(Ok(encrypted)) = encrypted {
-            requests.serve(encrypted, builder, graceful).await;
+            // Apart, so that a connection without TLS has not the size of one with it.
+            Box::pin(requests.serve(encrypted, builder, graceful)).await;
         }
     }
 }
@@ -285,7 +286,8 @@ impl Requests {
                     request.extensions_mut().insert(CalledAt(called_at.clone()));
                 }
                 request.extensions_mut().insert(peer.clone());
-                Either::Right(answered(answers.router.clone(), request))
+                // Apart from the connection, which may live long after this with a stream.
+                Either::Right(Box::pin(answered(answers.router.clone(), request)))
             };
             async move {
                 let answer: Response<Body> = answer.await?;

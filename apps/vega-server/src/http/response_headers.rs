@@ -39,7 +39,8 @@ static OF_EVERY_ANSWER: [(HeaderName, HeaderValue); 8] = [
 /// Adds those that the answer does not have.
 pub(crate) fn complete<B>(mut response: Response<B>) -> Response<B> {
     let headers = response.headers_mut();
-    headers.reserve(2 * OF_EVERY_ANSWER.len());
+    // A stream keeps them as long as it lives.
+    headers.reserve(OF_EVERY_ANSWER.len() + 2);
     for (name, value) in &OF_EVERY_ANSWER {
         headers.entry(name).or_insert_with(|| value.clone());
     }
