@@ -19,6 +19,7 @@ mod evidence;
 mod exec;
 mod files;
 mod first_morning;
+mod guide_programs;
 mod key_rotation;
 mod killed;
 mod last_byte;

@@ -2,6 +2,7 @@
 //! installation runs, else the database, and changes over by itself. Decides which of the two is believed when: the server while it is there; the
 //! database for all but a token that is newer than what it holds and still lives.
 
+mod from_database;
 mod from_server;
 
 use std::collections::HashMap;
@@ -224,9 +225,13 @@ impl TokenFeed {
         if let Some(said) = self.said(api) {
             return Ok(said);
         }
-        match self.source() {
-            Source::Database(vega) => Ok(token::no_token(&vega, api, self.wants.kind).await?.1),
-            Source::Server | Source::Nobody => Ok(format!("{api} has no usable token")),
+        match (self.source(), &self.server) {
+            (Source::Database(vega), _) => Ok(token::no_token(&vega, api, self.wants.kind).await?.1),
+            (Source::Server, Some(server)) => match server.token(api, self.wants.kind).await {
+                Err(NotGiven::Refused(refused)) => Ok(refused.words),
+                Ok(_) | Err(NotGiven::NotAsked(_)) => Ok(format!("{api} has no usable token")),
+            },
+            _ => Ok(format!("{api} has no usable token")),
         }
     }
 
@@ -260,85 +265,6 @@ impl TokenFeed {
                     pause = (pause * 2).min(LOOK_AT_LAST);
                 }
             }
-        }
-    }
-
-    /// Follows the database until a server is there.
-    async fn follow_database(&self, opening: &Opening) -> Result<(), CommandError> {
-        let vega = Arc::new(opening.open().await?);
-        let mistrust = match vega.maintenance.mistrust().await {
-            Ok(None) => None,
-            Ok(Some(mistrust)) => Some(CommandError::Mistrust(mistrust)),
-            Err(error) => Some(error.into()),
-        };
-        if let Some(mistrust) = mistrust {
-            vega.close().await;
-            return Err(mistrust);
-        }
-        self.is_followed(Source::Database(Arc::clone(&vega)));
-        tokio::select! {
-            never = vega.follow_tokens() => match never {},
-            never = self.take_over(&vega) => match never {},
-            () = self.server_is_there() => {}
-        }
-        self.close().await;
-        Ok(())
-    }
-
-    async fn take_over(&self, vega: &Vega) -> Infallible {
-        let mut changes = vega.registry.subscribe();
-        loop {
-            changes.borrow_and_update();
-            for api in &self.apis {
-                self.take_stored(vega, api).await;
-            }
-            // The registry lives as long as Vega.
-            let _ = changes.changed().await;
-        }
-    }
-
-    /// Takes the first of the wanted tokens that the database has.
-    async fn take_stored(&self, vega: &Vega, api: &ApiName) {
-        for name in self.names(vega, api) {
-            if let Some(stored) = self.stored_as(vega, api, &name, self.wants.what) {
-                return self.is_there(api, stored);
-            }
-            if self.holds_newer_than(vega, api, &name).await {
-                return;
-            }
-        }
-        self.is_gone(api, None);
-    }
-
-    /// The names under which the database keeps the wanted tokens, the preferred one first.
-    fn names(&self, vega: &Vega, api: &ApiName) -> Vec<ApiName> {
-        let account = vega.settings.accounts.find(api);
-        let names = account.map(|(account, _)| self.wants.kind.names(&account.id, api));
-        names.unwrap_or_default()
-    }
-
-    fn stored_as(&self, vega: &Vega, api: &ApiName, name: &ApiName, what: What) -> Option<Held> {
-        vega.registry.read(name, |hot| Held {
-            kind: hot.token().kind(),
-            generation: hot.token().generation,
-            version: hot.version().to_owned(),
-            valid_until: hot.token().valid_until,
-            token: (what == What::Tokens).then(|| ProgramToken::of(api, hot.token())),
-        })
-    }
-
-    /// Whether the server gave a token that lives, is kept under this name, and that the database does not have.
-    async fn holds_newer_than(&self, vega: &Vega, api: &ApiName, name: &ApiName) -> bool {
-        let is_of_name = |held: &Arc<Held>| held.kind == TokenKind::kept_under(name);
-        let Some(held) = self.held(api).filter(is_of_name) else {
-            return false;
-        };
-        match vega.stored.validity.status(name).await {
-            Ok(status) => status
-                .and_then(|status| status.generation)
-                .is_none_or(|stored| stored < held.generation),
-            // It says nothing.
-            Err(_) => true,
         }
     }
 
@@ -478,19 +404,6 @@ impl Changes {
     pub(crate) async fn next(&mut self) {
         // The feed lives as long as its command.
         let _ = self.0.changed().await;
-    }
-}
-
-impl Opening {
-    async fn open(&self) -> Result<Vega, CommandError> {
-        let started = Vega::start(
-            self.settings.clone(),
-            self.environment.clone(),
-            self.terminal.clone(),
-            self.terminal.clone(),
-            Arc::clone(&self.decorator),
-        );
-        Ok(Box::pin(started).await?)
     }
 }
 

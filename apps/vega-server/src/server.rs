@@ -54,6 +54,7 @@ impl Server {
         metrics: PrometheusHandle,
         stop: CancellationToken,
     ) -> Self {
+        let token_streams = StreamLimits::of_tokens(vega.settings.server.streams_per_caller);
         Self {
             started_at: vega.clock.now(),
             vega,
@@ -65,7 +66,7 @@ impl Server {
             machine: None,
             tls,
             stream_limits: Arc::new(StreamLimits::of_everything()),
-            token_stream_limits: Arc::new(StreamLimits::of_tokens()),
+            token_stream_limits: Arc::new(token_streams),
             metrics,
             readiness: Readiness::default(),
             stop,

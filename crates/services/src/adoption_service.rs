@@ -20,7 +20,7 @@ use vega_domain::ports::{
 };
 use vega_domain::secret::AccessToken;
 use vega_domain::token::{CheckResult, LastCheck, StoredToken, TokenClaims};
-use vega_domain::token_kind::ANALYTICS_LIFE;
+use vega_domain::token_kind::{ANALYTICS_LIFE, TokenKind};
 
 use crate::hot_token_registry::HotTokenRegistry;
 use crate::profile_retry;
@@ -105,6 +105,9 @@ pub enum AdoptionError {
     /// It was taken back here.
     #[error("this token is generation {0}, which you revoked: no program gets it any more. Copy a new one")]
     Revoked(Generation),
+    /// It is there under another name.
+    #[error("this is the token of {0}, which Vega has already. Copy the one that is meant")]
+    OfAnother(String),
     /// It is somebody else's.
     #[error(
         "this token belongs to {found}, and {of} to {expected}. If that is another person's now, set its user id"
@@ -250,15 +253,24 @@ impl AdoptionService {
         now: DateTime<Utc>,
     ) -> Result<Option<Adopted>, AdoptionError> {
         let stored = self.0.tokens.load_all().await?.into_iter().flatten();
-        let mut same =
-            stored.filter(|token| token.api == place.api && token.access_token.expose() == given.expose());
+        let mut same = stored.filter(|token| token.access_token.expose() == given.expose());
         let Some(token) = same.next() else {
             return Ok(None);
         };
         if token.is_revoked() {
             return Err(AdoptionError::Revoked(token.generation));
         }
-        Ok(token.is_servable(now).then_some(Adopted {
+        if token.api != place.api {
+            let called = match token.kind() {
+                TokenKind::Trade => token.api.to_string(),
+                TokenKind::Read => format!("account {} that only reads", token.account),
+            };
+            return Err(AdoptionError::OfAnother(called));
+        }
+        // For whom it was taken may have been corrected since: then it is asked about again.
+        let user_id = place.account.user_id.as_ref();
+        let fits = token.client_id == place.client_id && user_id.is_none_or(|user| *user == token.user_id);
+        Ok((fits && token.is_servable(now)).then_some(Adopted {
             generation: token.generation,
             valid_until: token.valid_until,
             was_there: true,

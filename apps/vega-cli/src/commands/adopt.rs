@@ -109,6 +109,7 @@ fn exit_of(error: &AdoptionError) -> Exit {
     match error {
         AdoptionError::OnlyReads { .. }
         | AdoptionError::OfTheDay { .. }
+        | AdoptionError::OfAnother(_)
         | AdoptionError::Strangers { .. } => Exit::Usage,
         AdoptionError::Over { .. } | AdoptionError::Dead | AdoptionError::Revoked(_) => Exit::HumanNeeded,
         AdoptionError::Unknown(_) => Exit::Unreachable,

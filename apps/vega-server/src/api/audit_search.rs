@@ -29,8 +29,8 @@ macro_rules! audit_query {
             /// Only those about this account.
             #[param(pattern = "^[a-z0-9][a-z0-9_-]*$")]
             account: Option<String>,
-            /// Only those about this API, its name in any case of letters.
-            #[param(pattern = "^[A-Za-z][A-Za-z0-9_]*$")]
+            /// Only those about this API, its name in any case of letters, or about an account's analytics token: `@ACCOUNT`.
+            #[param(pattern = "^(@[a-z0-9][a-z0-9_-]*|[A-Za-z][A-Za-z0-9_]*)$")]
             api: Option<String>,
             /// Only those of this kind.
             kind: Option<vega_api_types::codes::AuditKind>,
@@ -90,7 +90,7 @@ impl SearchParams {
         let run = self.run.map(|run| Uuid::try_parse(&run)).transpose();
         let run = run.map_err(|_| bad("run must be the id of a run, a UUID."))?;
         let account = self.account.map(AccountId::new).transpose();
-        let api = self.api.map(ApiName::new).transpose();
+        let api = self.api.map(ApiName::stored).transpose();
         let filter = AuditFilter {
             since: time("since", self.since)?,
             until: time("until", self.until)?,

@@ -11,8 +11,8 @@ use tokio::time::timeout;
 
 use crate::http::error_responses::ErrorResponses;
 use crate::server::Server;
-use vega_api_types::Snapshot;
 use vega_api_types::codes::{ConsumerState, TokenStatus};
+use vega_api_types::{AccountView, Snapshot};
 use vega_bootstrap::Inspection;
 use vega_listening::ServerTls;
 
@@ -114,12 +114,19 @@ fn update_gauges(server: &Server) {
         metrics::gauge!("vega_tokens", "status" => status.as_str())
             .set(figure(i64::try_from(count).unwrap_or(0)));
     }
-    for api in &snapshot.apis {
-        let left = api
-            .valid_until_unix
-            .filter(|_| api.servable)
-            .map_or(0, |until| until - now);
-        metrics::gauge!("vega_token_seconds_to_expiry", "api" => api.api.clone()).set(figure(left.max(0)));
+    let of_apis = snapshot.apis.iter();
+    let of_apis = of_apis.map(|api| (api.api.clone(), api.servable, api.valid_until_unix));
+    let of_analytics = snapshot.accounts.iter().filter_map(|account| {
+        let analytics = account.analytics.as_ref()?;
+        Some((
+            analytics_name(account),
+            analytics.servable,
+            analytics.valid_until_unix,
+        ))
+    });
+    for (name, servable, valid_until) in of_apis.chain(of_analytics) {
+        let left = valid_until.filter(|_| servable).map_or(0, |until| until - now);
+        metrics::gauge!("vega_token_seconds_to_expiry", "api" => name).set(figure(left.max(0)));
     }
     for account in &snapshot.accounts {
         let name = || account.account.clone();
@@ -140,15 +147,23 @@ fn update_gauges(server: &Server) {
     metrics::gauge!("vega_event_streams").set(figure(i64::try_from(open).unwrap_or(0)));
 }
 
+/// The name under which an account's analytics token is kept.
+fn analytics_name(account: &AccountView) -> String {
+    format!("@{}", account.account)
+}
+
 /// So many programs are named at most; the counts have all of them.
 const NAMED: usize = 1_000;
 
 fn update_consumers(snapshot: &Snapshot, figure: impl Fn(i64) -> f64) {
-    for api in &snapshot.apis {
+    let of_apis = snapshot.apis.iter().map(|api| api.api.clone());
+    let accounts = snapshot.accounts.iter();
+    let of_analytics = accounts.filter(|account| account.analytics.is_some());
+    for name in of_apis.chain(of_analytics.map(analytics_name)) {
         for &state in ConsumerState::ALL {
             let consumers = snapshot.consumers.iter();
-            let count = consumers.filter(|consumer| consumer.api == api.api && consumer.state == state);
-            metrics::gauge!("vega_consumers", "api" => api.api.clone(), "state" => state.as_str())
+            let count = consumers.filter(|consumer| consumer.api == name && consumer.state == state);
+            metrics::gauge!("vega_consumers", "api" => name.clone(), "state" => state.as_str())
                 .set(figure(i64::try_from(count.count()).unwrap_or(0)));
         }
     }

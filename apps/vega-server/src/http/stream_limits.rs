@@ -13,8 +13,7 @@ use crate::auth::principal::Principal;
 const PER_PRINCIPAL: usize = 8;
 const ALL_PROGRAMS: usize = 32;
 const ALL_CONSOLES: usize = 16;
-/// Each program of a desk has one for each API that it uses.
-const TOKENS_PER_PRINCIPAL: usize = 256;
+/// Each program of a desk has one for each API that it uses; how many one of them may have the settings say.
 const ALL_TOKENS: usize = 5_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -59,16 +58,16 @@ impl StreamLimits {
         Self::new(PER_PRINCIPAL, ALL_PROGRAMS, ALL_CONSOLES)
     }
 
-    /// For streams of one token.
-    pub(crate) fn of_tokens() -> Self {
-        Self::of_tokens_within(Limits::of_many())
+    /// For streams of one token, so many for each caller.
+    pub(crate) fn of_tokens(each: usize) -> Self {
+        Self::of_tokens_within(Limits::of_many(), each)
     }
 
     /// All kinds together are fewer than the connections of callers that are known, at the socket and over the network, so that there is always
     /// one for who asks and goes.
-    fn of_tokens_within(connections: Limits) -> Self {
+    fn of_tokens_within(connections: Limits, each: usize) -> Self {
         let all = ALL_TOKENS.min(connections.known / 3 * 2);
-        Self::new(TOKENS_PER_PRINCIPAL.min(all / 2), all, ALL_CONSOLES)
+        Self::new(each.min(all / 2), all, ALL_CONSOLES)
     }
 
     fn new(per_principal: usize, of_programs: usize, of_consoles: usize) -> Self {
@@ -174,13 +173,15 @@ mod tests {
 
     #[test]
     fn streams_of_tokens_leave_connections_for_others() {
-        for (known, each, all) in [
-            (8_192, 256, 5_000),
-            (7_696, 256, 5_000),
-            (256, 85, 170),
-            (16, 5, 10),
+        for (known, wanted, each, all) in [
+            (8_192, 256, 256, 5_000),
+            (8_192, 1, 1, 5_000),
+            (8_192, 9_000, 2_500, 5_000),
+            (7_696, 256, 256, 5_000),
+            (256, 256, 85, 170),
+            (16, 256, 5, 10),
         ] {
-            let streams = StreamLimits::of_tokens_within(Limits { strangers: 8, known });
+            let streams = StreamLimits::of_tokens_within(Limits { strangers: 8, known }, wanted);
             assert_eq!(
                 (streams.per_principal, streams.of_programs),
                 (each, all),

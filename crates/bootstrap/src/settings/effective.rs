@@ -30,7 +30,14 @@ pub(crate) fn effective(
     let time = |duration| humantime::format_duration(duration).to_string();
     let url = settings.browser.webdriver_url.as_ref();
     let (proxy, proxy_from) = network::shown(settings.proxy.as_ref(), sources);
-    let [tls_cert, tls_key, public_url, own_url, proxies] = settings.server.shown();
+    let [
+        tls_cert,
+        tls_key,
+        public_url,
+        own_url,
+        proxies,
+        streams_per_caller,
+    ] = settings.server.shown();
     let [socket, socket_group] = settings.socket.shown();
     let sections = [
         ("upstox.api_base_url", values::shown(&settings.api_base_url)),
@@ -65,6 +72,7 @@ pub(crate) fn effective(
         proxies,
         socket,
         socket_group,
+        streams_per_caller,
         ("server.log_format", settings.log_format.to_string()),
     ];
     let mut all: Vec<EffectiveSetting> = places(sources).into();

@@ -36,6 +36,7 @@ pub(crate) const KEYS: &[&str] = &[
     "server.proxies",
     "server.socket",
     "server.socket_group",
+    "server.streams_per_caller",
     "server.log_format",
 ];
 

@@ -19,6 +19,7 @@ const OWN_URL: &str = "server.own_url";
 const PROXIES: &str = "server.proxies";
 const TLS_CERT: &str = "server.tls_cert";
 const TLS_KEY: &str = "server.tls_key";
+const STREAMS_PER_CALLER: &str = "server.streams_per_caller";
 
 /// How the server is reached.
 #[derive(Debug, Clone)]
@@ -33,6 +34,8 @@ pub struct ServerSection {
     pub own_url: Option<Url>,
     /// From where alone connections are taken; from everywhere where it is empty.
     pub proxies: Vec<IpNet>,
+    /// How many streams of tokens, and waits for them, one caller has at once. No caller has more than half of all places.
+    pub streams_per_caller: usize,
 }
 
 impl ServerSection {
@@ -67,11 +70,12 @@ impl ServerSection {
             public_url,
             own_url,
             proxies,
+            streams_per_caller: sources.setting(STREAMS_PER_CALLER, values::count)?.unwrap_or(256),
         })
     }
 
-    /// The texts that are shown for TLS, the names and the proxies, by their keys.
-    pub(crate) fn shown(&self) -> [(&'static str, String); 5] {
+    /// The texts that are shown for TLS, the names, the proxies and the streams, by their keys.
+    pub(crate) fn shown(&self) -> [(&'static str, String); 6] {
         let none = || "none".to_owned();
         let file = |path: fn(&TlsFiles) -> &std::path::Path| {
             self.tls
@@ -92,6 +96,7 @@ impl ServerSection {
                     proxies.join(",")
                 },
             ),
+            (STREAMS_PER_CALLER, self.streams_per_caller.to_string()),
         ]
     }
 
@@ -264,6 +269,7 @@ mod tests {
                 (PUBLIC_URL, "https://vega.desk.example".to_owned()),
                 (OWN_URL, "https://desk1.example:8443".to_owned()),
                 (PROXIES, "10.0.0.5,192.168.7.0/24".to_owned()),
+                (STREAMS_PER_CALLER, "256".to_owned()),
             ]
         );
     }

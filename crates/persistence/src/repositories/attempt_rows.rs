@@ -101,6 +101,17 @@ pub(crate) async fn changed(
     tx.seal(&ATTEMPTS, number).await
 }
 
+/// Whether a sign-in for this API is open: somebody carries it out, or has to finish it.
+pub(crate) async fn is_open(tx: &mut Write, api: &ApiName) -> Result<bool, StoreError> {
+    let open: i64 =
+        sql::query_scalar("SELECT count(*) FROM sign_in_attempts WHERE api = $1 AND closed_at IS NULL")
+            .bind(api.as_str())
+            .fetch_one(tx)
+            .await
+            .map_err(failed("read a sign-in attempt"))?;
+    Ok(open > 0)
+}
+
 /// Closes a sign-in. Returns whether it was open.
 pub(crate) async fn close(
     tx: &mut Write,

@@ -9,17 +9,25 @@ use vega_domain::token::StoredToken;
 
 use crate::audit::latest_changes::Whose;
 use crate::database::causes::failed;
-use crate::repositories::audit_trail;
 use crate::repositories::token_repository::SqlTokenRepository;
 use crate::repositories::token_rows::{
     self, SealedToken, generation_of, known_generation, newest_generation, place, seal_newest,
 };
+use crate::repositories::{attempt_rows, audit_trail};
 use crate::sealing::fingerprint::Subject;
 
 #[async_trait]
 impl TokenAdoption for SqlTokenRepository {
     async fn adopt(&self, token: &StoredToken, audit: &AuditEntry) -> Result<(), StoreError> {
         let mut tx = self.0.write().await?;
+        // The token that it is about to bring ends this one at Upstox, and would have no place behind it.
+        if attempt_rows::is_open(&mut tx, &token.api).await? {
+            return Err(StoreError::Conflict(format!(
+                "a sign-in for {} is under way, or was cut off and is not finished. Wait for its end, and give the token again if it brought \
+                 none",
+                token.api
+            )));
+        }
         let marks = tx.marks()?.clone();
         let newest = newest_generation(&mut tx, known_generation(&marks, &token.api), &token.api).await?;
         // One that was revoked before it came to a row has its number already.

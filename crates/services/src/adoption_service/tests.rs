@@ -147,6 +147,37 @@ async fn what_was_revoked_does_not_come_back() {
     assert!(matches!(refused, AdoptionError::Revoked(generation) if generation.get() == 2));
 }
 
+/// Under whichever name: a token that was taken back there must not come back here, and one of another app is the wrong one.
+#[rstest]
+#[case::another_apps("WEBSOCKET1", CheckResult::Valid, "this is the token of WEBSOCKET1")]
+#[case::taken_back_there("WEBSOCKET1", CheckResult::Revoked, "which you revoked")]
+#[tokio::test]
+async fn a_token_that_vega_knows_by_another_name_is_refused(
+    #[case] name: &str,
+    #[case] result: CheckResult,
+    #[case] words: &str,
+) {
+    let fixture = Fixture::new(ProfileAnswer::Valid(user("AB1234")), vec![]);
+    let mut other = stored(name, 2);
+    other.access_token = AccessToken::new(GIVEN);
+    other.apply(LastCheck { at: at(-5), result });
+    fixture.store.put(other);
+    let refused = fixture.adopt(claims(None, None)).await.unwrap_err().to_string();
+    assert!(refused.contains(words), "{refused}");
+}
+
+/// For whom it was taken was corrected since: it is asked about again, and refused or taken anew.
+#[tokio::test]
+async fn what_is_there_for_another_app_is_not_what_is_meant() {
+    let fixture = Fixture::new(ProfileAnswer::Valid(user("AB1234")), vec![]);
+    let mut before = stored("PRIMARY", 2);
+    before.access_token = AccessToken::new(GIVEN);
+    before.client_id = ClientId::new("key-of-an-earlier-app").unwrap();
+    fixture.store.put(before);
+    let adopted = fixture.adopt(claims(None, None)).await.unwrap();
+    assert_eq!((adopted.generation.get(), adopted.was_there), (3, false));
+}
+
 /// Nothing is stored, and no words hold the token.
 #[rstest]
 #[case::an_analytics_token(claims(None, Some(24 * 300)), ProfileAnswer::Valid(user("AB1234")), "it only reads")]

@@ -130,8 +130,10 @@ pub async fn an_adopted_token_follows_the_newest_one<I: Installation>() {
 
     // The next sign-in goes on from there.
     let attempt = fixture.answered(run, "PRIMARY", 3).await;
+    is_conflict(&adopt(3).await);
     fixture.store(&token(attempt, "PRIMARY", 3)).await.unwrap();
     is_conflict(&adopt(3).await);
+    adopt(4).await.unwrap();
 }
 
 /// It is checked and taken back like any other, and says nothing of whose the account is.

@@ -177,6 +177,10 @@ impl MemoryStore {
 impl TokenAdoption for MemoryStore {
     async fn adopt(&self, token: &StoredToken, audit: &AuditEntry) -> Result<(), StoreError> {
         self.commit(&format!("adopt {}", token.api), |tables| {
+            let mut attempts = tables.attempts.iter();
+            if attempts.any(|row| row.is_open() && row.new.api == token.api) {
+                return conflict("a sign-in is open");
+            }
             let before = tables.newest_token(&token.api).map(|row| row.token.generation);
             if token.generation != Generation::after(before) {
                 return conflict("another token was stored first");
