@@ -193,7 +193,7 @@ impl TokenFeed {
                 (Source::Database(vega), _) => self
                     .names(&vega, api)
                     .iter()
-                    .find_map(|name| self.stored_as(&vega, api, name, What::Tokens)),
+                    .find_map(|name| Self::stored_as(&vega, api, name, What::Tokens)),
                 _ => None,
             };
             tokens.push(Arc::new(held?));

@@ -107,7 +107,7 @@ impl TokenFileWriter for SystemTokenFileWriter {
                 CommandFailure::TooSlow(said) => DeliveryFailure::new(DeliveryProblem::CheckTooSlow, said),
             });
         }
-        unchecked.is_good();
+        unchecked.keep();
         Ok(digest)
     }
 
@@ -152,7 +152,7 @@ impl TokenFileWriter for SystemTokenFileWriter {
 struct Unchecked(Option<PathBuf>);
 
 impl Unchecked {
-    fn is_good(mut self) {
+    fn keep(mut self) {
         self.0 = None;
     }
 }

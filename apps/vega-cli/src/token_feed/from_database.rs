@@ -50,7 +50,7 @@ impl TokenFeed {
     /// Takes the first of the wanted tokens that the database has.
     async fn take_stored(&self, vega: &Vega, api: &ApiName) {
         for name in self.names(vega, api) {
-            if let Some(stored) = self.stored_as(vega, api, &name, self.wants.what) {
+            if let Some(stored) = Self::stored_as(vega, api, &name, self.wants.what) {
                 return self.is_there(api, stored);
             }
             if self.holds_newer_than(vega, api, &name).await {
@@ -67,7 +67,7 @@ impl TokenFeed {
         names.unwrap_or_default()
     }
 
-    pub(super) fn stored_as(&self, vega: &Vega, api: &ApiName, name: &ApiName, what: What) -> Option<Held> {
+    pub(super) fn stored_as(vega: &Vega, api: &ApiName, name: &ApiName, what: What) -> Option<Held> {
         vega.registry.read(name, |hot| Held {
             kind: hot.token().kind(),
             generation: hot.token().generation,

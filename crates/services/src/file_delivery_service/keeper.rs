@@ -31,10 +31,18 @@ pub(super) struct Keeper<'p> {
     untold: Vec<AuditEntry>,
     is_recorded: bool,
     is_away_told: bool,
-    /// Whether what was delivered before this start was compared with the row, which may say something else now.
-    is_compared: bool,
-    /// Whether what a process left half-made that died is gone.
-    is_cleared: bool,
+    start: Start,
+}
+
+/// What has to be done once for each start of Vega.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Start {
+    /// All of it.
+    Began,
+    /// What a process left half-made that died is gone.
+    Cleared,
+    /// What was delivered before was compared with the row too, which may say something else now.
+    Compared,
 }
 
 /// What `vega.toml` says of the file.
@@ -112,8 +120,7 @@ impl<'p> Keeper<'p> {
             untold: Vec::new(),
             is_recorded: true,
             is_away_told: false,
-            is_compared: false,
-            is_cleared: false,
+            start: Start::Began,
         }
     }
 
@@ -184,7 +191,8 @@ impl<'p> Keeper<'p> {
         if !self.is_recorded {
             self.record_or_warn().await;
         }
-        if !std::mem::replace(&mut self.is_cleared, true) {
+        if self.start == Start::Began {
+            self.start = Start::Cleared;
             self.ports.writer.discard(self.path()).await;
         }
         loop {
@@ -236,13 +244,14 @@ impl<'p> Keeper<'p> {
             .delivery
             .as_ref()
             .is_some_and(|delivery| delivery.is_done_with(&served.version));
-        let is_as_named = self.is_compared || self.ports.inspector.is_as_named(file, &served.token).await;
+        let is_as_named =
+            self.start == Start::Compared || self.ports.inspector.is_as_named(file, &served.token).await;
         let is_in_place = is_in_place && is_as_named;
         if !is_in_place {
             self.replace(file, served, found).await?;
         }
         // Once for each start, when it has come to its end: a disk that does not keep a mode must not have the file written again and again.
-        self.is_compared = true;
+        self.start = Start::Compared;
         if is_in_place && is_done {
             return Ok(());
         }

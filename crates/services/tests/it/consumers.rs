@@ -317,7 +317,7 @@ async fn programs_that_one_user_names_end_at_a_limit() {
     let saw = |consumer| {
         fixture
             .consumers
-            .saw(consumer, &ApiName::new("PRIMARY").unwrap(), None)
+            .saw(consumer, &ApiName::new("PRIMARY").unwrap(), None);
     };
     for number in 0..1_000 {
         saw(program(1_000, &format!("run-{number}.service")));
