@@ -1,5 +1,5 @@
-//! Every example of the guide "Programs", as it stands there: run at a desk with a server, with nothing in it replaced but the addresses of
-//! Upstox and the server. A new example that nobody runs is a failure.
+//! The examples of the guide "Programs", as they stand there: run at a desk with a server, with nothing in them replaced but the addresses of
+//! Upstox and the server. Those that are not run are named in `NOT_RUN`; a new example that is neither is a failure.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -14,8 +14,8 @@ use tokio::time::timeout;
 use vega_tests::{Desk, Ran, Server, Upstox, python, until};
 
 const API: &str = "PRIMARY";
-/// What is shown and not typed, what is settings and is read by the tests of settings, what is a part of a program, and what needs a
-/// demonstration that runs: each by its beginning.
+/// What is shown and not typed, what is settings (`[[files]]` and the template are read by tests of their crates, `[server]` by none), what is a
+/// part of a Rust program, and what needs a demonstration that runs: each by its beginning.
 const NOT_RUN: [&str; 8] = [
     "[[files]]\napi = \"PRIMARY\"\npath = \"/run/vega/strategy.env\"",
     "[[files]]\napi = \"PRIMARY\"\npath = \"/run/vega/strategy.toml\"",
@@ -148,7 +148,7 @@ fn fields(line: &str) -> Result<BTreeSet<String>> {
 }
 
 #[tokio::test]
-async fn every_example_works_as_it_stands() -> Result<()> {
+async fn the_examples_work_as_they_stand() -> Result<()> {
     let reader = Reader::new().await?;
     let token = reader.desk.token(API).await?;
     let said = |ran: &Ran| ran.stdout.trim().to_owned();
