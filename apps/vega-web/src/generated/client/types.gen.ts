@@ -2032,7 +2032,7 @@ export type ListAuditData = {
          */
         account?: string;
         /**
-         * Only those about this API, its name in any case of letters.
+         * Only those about this API, its name in any case of letters, or about an account's analytics token: `@ACCOUNT`.
          */
         api?: string;
         /**
@@ -2110,7 +2110,7 @@ export type ExportAuditData = {
          */
         account?: string;
         /**
-         * Only those about this API, its name in any case of letters.
+         * Only those about this API, its name in any case of letters, or about an account's analytics token: `@ACCOUNT`.
          */
         api?: string;
         /**
