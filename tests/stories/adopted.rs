@@ -4,7 +4,7 @@
 use anyhow::{Result, ensure};
 use rstest::rstest;
 use serde_json::json;
-use vega_tests::{Desk, Engine, Server, Terminal, Upstox, until};
+use vega_tests::{Desk, Engine, Server, Terminal, Upstox, end_at_once, until};
 
 use crate::server_route_permissions::key;
 
@@ -122,6 +122,41 @@ async fn at_a_terminal_it_is_asked_for_and_not_shown() -> Result<()> {
         "{shown}"
     );
     assert_eq!(vega.wait().await?.code(), Some(0));
+    assert_eq!(desk.token(API).await?, copied);
+    Ok(())
+}
+
+/// The operator looks for the token while somebody begins to sign in for it: that one goes first, and what was copied can be given again.
+#[tokio::test]
+async fn a_run_that_begins_while_the_token_is_copied_goes_first() -> Result<()> {
+    let upstox = Upstox::start().await?;
+    let desk = Desk::new(&upstox)?;
+    upstox.human_at_the_desk(false).await?;
+    let copied = upstox.generated_token(API).await?;
+    let mut vega = desk.start_in_terminal(&["adopt", API])?;
+    let mut terminal = Terminal::of(&mut vega)?;
+    terminal.wait_for("The day's token of PRIMARY").await?;
+    let mut run = desk.start(&["--yes", API])?;
+    ensure!(upstox.until_otp_is_asked_for().await, "Get OTP was never pressed");
+    terminal.type_keys(&format!("{copied}\n")).await?;
+    let shown = terminal.to_its_end().await?;
+    ensure!(
+        shown.contains("signs in for PRIMARY. Wait for its end, or end it with `vega cancel`"),
+        "{shown}"
+    );
+    assert_eq!(vega.wait().await?.code(), Some(11));
+
+    // One that the run does not make is nothing to it.
+    let other = upstox.generated_token("WEBSOCKET1").await?;
+    let adopted = desk.vega_with_input(&["adopt", "WEBSOCKET1"], &other).await?;
+    assert_eq!(adopted.code, Some(0), "{adopted:?}");
+
+    end_at_once(&run)?;
+    run.wait().await?;
+    let cleared_up = desk.vega(&["verify"]).await?;
+    assert_eq!(cleared_up.code, Some(3), "{cleared_up:?}");
+    let adopted = desk.vega_with_input(&["adopt", API], &copied).await?;
+    assert_eq!(adopted.code, Some(0), "{adopted:?}");
     assert_eq!(desk.token(API).await?, copied);
     Ok(())
 }

@@ -1,11 +1,14 @@
 //! `cargo xtask generate`: writes what is generated from the code and committed, or proves that it is fresh.
-//! Each piece is made by a test of the crate that knows it, so that this program imports nothing of Vega's.
+//! Each piece is made by a test of the crate that knows it, so that this program imports nothing of Vega's; the console's
+//! part is made by the console's own tools, from the OpenAPI file.
 
 use std::ffi::OsStr;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
+use crate::console;
+use crate::install;
 use crate::shell::{output_with, root};
 
 /// A test of a library that compares a generated piece, and writes it when asked to.
@@ -49,15 +52,14 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
+    install::console_packages_if_stale()?;
     if options.check {
-        return check();
+        make(&[])
+            .context("a generated file is not fresh. Run `cargo xtask generate` and read the difference")?;
+        return console::check_generated();
     }
-    make(&[(UPDATE, "1".as_ref())])
-}
-
-/// Fails when something that is generated is not what the code says.
-pub(crate) fn check() -> Result<()> {
-    make(&[]).context("a generated file is not fresh. Run `cargo xtask generate` and read the difference")
+    make(&[(UPDATE, "1".as_ref())])?;
+    console::generate()
 }
 
 fn make(environment: &[(&str, &OsStr)]) -> Result<()> {

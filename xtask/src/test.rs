@@ -33,13 +33,13 @@ pub(crate) fn run(xtask: &clap::Command) -> Result<()> {
         shell::run(&root, "cargo", &["fmt", "--all", "--check"])?;
         tidy::run(xtask)
     })?;
+    stages.run("console", console::check)?;
     stages.run("dependencies and clippy", || {
         dependencies()?;
         clippy(&["--workspace"])?;
         clippy(&["-p", "vega-persistence", "--features", "injected-defects"])?;
         clippy(&["-p", "vega-hooked", "--features", "injected-defects"])
     })?;
-    stages.run("console", console::check)?;
     stages.run("programs", || {
         build_programs()?;
         build_harnesses()

@@ -226,8 +226,17 @@ const FRESH: TimeDelta = TimeDelta::seconds(60);
 pub struct TokenClaims {
     /// Its `sub`: whose it is.
     pub user_id: Option<UserId>,
+    /// Its `iat`: when it was made.
+    pub made_at: Option<DateTime<Utc>>,
     /// Its `exp`: when it ends.
     pub ends_at: Option<DateTime<Utc>>,
+}
+
+impl TokenClaims {
+    /// Whether it was made to live for longer than a day's token can; `None` where it does not say.
+    pub fn outlives_a_day(&self) -> Option<bool> {
+        Some(self.ends_at? - self.made_at? > TimeDelta::days(1))
+    }
 }
 
 /// A token on its way into the database, with the attempt that it ends.

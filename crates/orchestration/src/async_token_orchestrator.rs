@@ -1,8 +1,11 @@
 //! The entry point of every program: recover, verify in parallel, decide, ask, and start a run in the background.
 //! The sequential part is `ResumeOrchestrator`'s, so that all entry points share one path.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use vega_domain::account::Account;
 use vega_domain::accounts::{Accounts, ApiSelection};
@@ -19,7 +22,7 @@ use vega_domain::plan_estimate::{PlanEstimate, Standing};
 use vega_domain::ports::{Answer, Approver, StoreError};
 use vega_domain::resume::TakenUp;
 use vega_domain::run::RunRecord;
-use vega_domain::token::{ApiStatus, CheckResult};
+use vega_domain::token::{ApiStatus, CheckResult, StoredToken};
 use vega_services::{ProfileVerificationService, TokenGenerationService, TokenValidityService};
 
 use crate::cooldown_manager::CooldownManager;
@@ -32,6 +35,9 @@ use crate::run_queries::RunQueries;
 use crate::run_recovery::LeftOver;
 use crate::scheduled_checks::ScheduledChecks;
 use crate::upkeep::Upkeep;
+
+/// So long an answer about an analytics token may come after all others.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What verification found.
 #[derive(Debug)]
@@ -120,13 +126,7 @@ impl AsyncTokenOrchestrator {
         if *wanted.apis != ApiSelection::All {
             analytics.clear();
         }
-        // Beside each other: nothing that is decided here waits for a token that no sign-in makes.
-        let (verified, analytics, clock) = tokio::join!(
-            self.verification.verify(chosen_living),
-            self.verification.verify(analytics),
-            self.check_clock()
-        );
-        analytics?;
+        let (verified, clock) = self.ask(chosen_living, analytics).await?;
         let checks: Vec<CheckResult> = verified?
             .iter()
             .filter_map(|token| token.last_check.map(|check| check.result))
@@ -179,6 +179,32 @@ impl AsyncTokenOrchestrator {
             Some(run) => plan.taking_up(TakenUp::of(&run)),
             None => plan,
         })
+    }
+
+    /// Asks about these tokens and for Upstox's time, and beside it about analytics tokens. Nothing that is decided waits long for a
+    /// token that no sign-in makes: an answer that does not come soon after the others is heard the next time.
+    async fn ask(
+        &self,
+        living: Vec<StoredToken>,
+        analytics: Vec<StoredToken>,
+    ) -> Result<(Result<Vec<StoredToken>, StoreError>, Result<ClockCheck, Failure>), StoreError> {
+        let mut asking = pin!(async { tokio::join!(self.verification.verify(living), self.check_clock()) });
+        let mut beside = pin!(self.verification.verify(analytics));
+        tokio::select! {
+            biased;
+            asked = &mut beside => {
+                asked?;
+                Ok(asking.await)
+            }
+            answered = &mut asking => {
+                if let Ok(asked) = timeout(PATIENCE, beside).await {
+                    asked?;
+                } else {
+                    tracing::warn!("no answer about the analytics tokens; they are asked about the next time");
+                }
+                Ok(answered)
+            }
+        }
     }
 
     async fn check_clock(&self) -> Result<ClockCheck, Failure> {

@@ -13,7 +13,7 @@ use vega_domain::audit::{AuditEntry, AuditKind};
 use vega_domain::event::Event;
 use vega_domain::expiry::{self, in_ist};
 use vega_domain::failure::Failure;
-use vega_domain::ids::{ApiName, ClientId, Generation, UserId};
+use vega_domain::ids::{AccountId, ApiName, ClientId, Generation, UserId};
 use vega_domain::ports::{
     Clock, EventSink, LastPriceAnswer, LastPriceApi, ProfileAnswer, ProfileApi, StoreError, TokenAdoption,
     UpstoxTokenRepository,
@@ -82,7 +82,7 @@ pub enum AdoptionError {
         /// When it ends.
         ends_at: DateTime<Utc>,
         /// The account of the API.
-        account: vega_domain::ids::AccountId,
+        account: AccountId,
     },
     /// It dies too soon for an analytics token.
     #[error(
@@ -90,6 +90,16 @@ pub enum AdoptionError {
         in_ist(*ends_at).format("%d %b %H:%M")
     )]
     OfTheDay {
+        /// When it ends.
+        ends_at: DateTime<Utc>,
+    },
+    /// It dies too soon to tell which of the two it is.
+    #[error(
+        "this token dies at {} IST: it is the day's token of an app, which `vega adopt API` takes, or an analytics token at its end. Make \
+         a new one of those",
+        in_ist(*ends_at).format("%d %b %H:%M")
+    )]
+    OfTheDayOrEnding {
         /// When it ends.
         ends_at: DateTime<Utc>,
     },
@@ -122,9 +132,10 @@ pub enum AdoptionError {
     },
     /// Nobody can say whose it is.
     #[error(
-        "nobody can say whose this token is: it does not name its user. Set the account's user id, as Upstox shows it, such as AB1234"
+        "nobody can say whose account {0} is, so nobody can say whether this token belongs there. Set the account's user id, as Upstox \
+         shows it, such as AB1234, or sign in once"
     )]
-    Nobodys,
+    Nobodys(AccountId),
     /// Upstox did not say whether it is good.
     #[error("Upstox did not say whether this token is good ({0}), so it was not taken. Try again")]
     Unknown(Failure),
@@ -162,7 +173,7 @@ impl AdoptionService {
         let now = self.0.clock.now();
         if let Some(ends_at) = given.claims.ends_at {
             refuse_over(ends_at, now)?;
-            if ends_at > expiry::valid_until(now) {
+            if given.claims.outlives_a_day() == Some(true) || ends_at > expiry::valid_until(now) {
                 let account = account.id.clone();
                 return Err(AdoptionError::OnlyReads { ends_at, account });
             }
@@ -205,8 +216,11 @@ impl AdoptionService {
         let now = self.0.clock.now();
         if let Some(ends_at) = given.claims.ends_at {
             refuse_over(ends_at, now)?;
-            if ends_at <= expiry::valid_until(now) {
-                return Err(AdoptionError::OfTheDay { ends_at });
+            let is_over_by_0330 = ends_at <= expiry::valid_until(now);
+            match given.claims.outlives_a_day() {
+                Some(false) => return Err(AdoptionError::OfTheDay { ends_at }),
+                None if is_over_by_0330 => return Err(AdoptionError::OfTheDayOrEnding { ends_at }),
+                Some(true) | None => {}
             }
         }
         let place = Place {
@@ -218,14 +232,15 @@ impl AdoptionService {
         if let Some(there) = self.as_it_is_there(&place, &given.token, now).await? {
             return Ok(there);
         }
-        let expected = self.owner(account).await?;
+        // No call that it opens says whose it is, and what it says of itself is no proof.
+        let owner = self.owner(account).await?;
+        let owner = owner.ok_or_else(|| AdoptionError::Nobodys(account.id.clone()))?;
         if let Some(found) = &given.claims.user_id {
-            refuse_stranger(&place, expected.as_ref(), found)?;
+            refuse_stranger(&place, Some(&owner), found)?;
         }
-        let user_id = given.claims.user_id.or(expected).ok_or(AdoptionError::Nobodys)?;
         let valid_until = given.claims.ends_at.unwrap_or(now + ANALYTICS_LIFE);
         let token = self
-            .unproven(&place, given.token, user_id, valid_until, now)
+            .unproven(&place, given.token, owner, valid_until, now)
             .await?;
         self.ask_for_a_price(&token.access_token).await?;
         self.store(&place, token, "a price was given for it").await

@@ -44,8 +44,8 @@ impl TokenValidityService {
         Ok(self.all_statuses().await?.apis)
     }
 
-    /// The status of every configured API, and of the analytics tokens of the configured accounts that have one, each in the
-    /// configuration's order.
+    /// The status of every configured API, and of the analytics tokens of the configured accounts that have one that was not revoked,
+    /// each in the configuration's order.
     pub async fn all_statuses(&self) -> Result<Statuses, StoreError> {
         let stored = self.tokens.load_all().await?;
         let failures = self.runs.last_failures().await?;
@@ -70,8 +70,10 @@ impl TokenValidityService {
             let loaded = *stored.get(&name)?;
             let mut status = missing(account, &name);
             take_in(&mut status, loaded, now);
-            let is_anothers = matches!(loaded, Ok(token) if !token.is_analytics_of(account));
-            (!is_anothers).then_some(status)
+            // One that was taken back is wanted no more, and nothing calls for another one.
+            let is_none =
+                matches!(loaded, Ok(token) if token.is_revoked() || !token.is_analytics_of(account));
+            (!is_none).then_some(status)
         });
         Ok(Statuses {
             apis: apis.collect(),
@@ -376,6 +378,25 @@ mod tests {
         let living = service.living().await.unwrap();
         let names: Vec<_> = living.iter().map(|token| token.api.as_str()).collect();
         assert_eq!(names, ["PRIMARY", "WEBSOCKET2"]);
+    }
+
+    /// Whoever took it back wants none, and is not called for another one.
+    #[rstest]
+    #[case::good(CheckResult::Valid, Some(TokenStatus::Valid))]
+    #[case::refused_by_upstox(CheckResult::Invalid, Some(TokenStatus::Invalid))]
+    #[case::taken_back(CheckResult::Revoked, None)]
+    #[tokio::test]
+    async fn an_analytics_token_that_was_revoked_is_none(
+        #[case] result: CheckResult,
+        #[case] told: Option<TokenStatus>,
+    ) {
+        let name = ApiName::of_analytics(&account(&["PRIMARY"]).id);
+        let mut token = stored("PRIMARY", 1);
+        token.api = name.clone();
+        token.apply(LastCheck { at: at(-5), result });
+        let service = service(vec![Ok(token)], TestClock::at(at(0)));
+        let status = service.status(&name).await.unwrap();
+        assert_eq!(status.map(|status| status.status), told);
     }
 
     #[rstest]

@@ -214,6 +214,7 @@ pub fn claims_of(token: &AccessToken) -> TokenClaims {
     #[serde(default)]
     struct Claims {
         sub: serde_json::Value,
+        iat: serde_json::Value,
         exp: serde_json::Value,
     }
     let read = || {
@@ -221,12 +222,11 @@ pub fn claims_of(token: &AccessToken) -> TokenClaims {
         serde_json::from_slice::<Claims>(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
     };
     let claims = read().unwrap_or_default();
+    let time = |seconds: serde_json::Value| DateTime::from_timestamp(seconds.as_i64()?, 0);
     TokenClaims {
         user_id: claims.sub.as_str().and_then(|sub| UserId::new(sub).ok()),
-        ends_at: claims
-            .exp
-            .as_i64()
-            .and_then(|exp| DateTime::from_timestamp(exp, 0)),
+        made_at: time(claims.iat),
+        ends_at: time(claims.exp),
     }
 }
 

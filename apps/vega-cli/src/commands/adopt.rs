@@ -5,6 +5,7 @@ use vega_bootstrap::{Adopted, AdoptionError, GivenToken, SigningIn, Vega, claims
 use vega_domain::expiry::in_ist;
 use vega_domain::ids::{AccountId, ApiName};
 use vega_domain::ports::StoreError;
+use vega_domain::run::RunRecord;
 
 use crate::command_error::CommandError;
 use crate::command_line::token_arguments::Adopt;
@@ -25,25 +26,39 @@ async fn of_api(vega: &Vega, terminal: &Terminal, name: &ApiName) -> Result<Exit
         output::problem(&format!("no API {name} is configured"));
         return Ok(Exit::Usage);
     };
-    if let SigningIn::Run(run) = vega.stored.signing_in().await?
-        && run
-            .steps
-            .iter()
-            .any(|step| step.api == *name && !step.state.is_final())
-    {
-        output::problem(&format!(
-            "the run that began at {} IST signs in for {name}. Wait for its end, or end it with `vega cancel`",
-            in_ist(run.started_at).format("%H:%M")
-        ));
-        return Ok(Exit::NotAllowed);
+    if let Some(exit) = signs_in(vega, name).await? {
+        return Ok(exit);
     }
     let question = format!("The day's token of {name}, as Upstox's page shows it");
     let given = match given(terminal, &question).await? {
         Ok(given) => given,
         Err(exit) => return Ok(exit),
     };
+    // Whoever looks for the token takes a while.
+    if let Some(exit) = signs_in(vega, name).await? {
+        return Ok(exit);
+    }
     let adopted = vega.adoption.adopt(account, api, given).await;
     Ok(told(&format!("{name} generation"), &adopted))
+}
+
+/// Says it where a run is about to bring a token of this API, which would end the one that is given; then what the command ends with.
+async fn signs_in(vega: &Vega, name: &ApiName) -> Result<Option<Exit>, CommandError> {
+    let signing_in = vega.stored.signing_in().await?;
+    let is_to_come = |run: &RunRecord| {
+        let mut steps = run.steps.iter();
+        steps.any(|step| step.api == *name && !step.state.is_final())
+    };
+    let problem = match &signing_in {
+        SigningIn::Run(run) if is_to_come(run) => format!(
+            "the run that began at {} IST signs in for {name}. Wait for its end, or end it with `vega cancel`",
+            in_ist(run.started_at).format("%H:%M")
+        ),
+        SigningIn::Busy(holder) => format!("another Vega is about to sign in: {holder}. Wait for its end"),
+        SigningIn::Run(_) | SigningIn::CutOff(_) | SigningIn::Nobody => return Ok(None),
+    };
+    output::problem(&problem);
+    Ok(Some(Exit::NotAllowed))
 }
 
 async fn of_account(vega: &Vega, terminal: &Terminal, id: &AccountId) -> Result<Exit, CommandError> {
@@ -109,11 +124,12 @@ fn exit_of(error: &AdoptionError) -> Exit {
     match error {
         AdoptionError::OnlyReads { .. }
         | AdoptionError::OfTheDay { .. }
+        | AdoptionError::OfTheDayOrEnding { .. }
         | AdoptionError::OfAnother(_)
         | AdoptionError::Strangers { .. } => Exit::Usage,
         AdoptionError::Over { .. } | AdoptionError::Dead | AdoptionError::Revoked(_) => Exit::HumanNeeded,
         AdoptionError::Unknown(_) => Exit::Unreachable,
         AdoptionError::Store(StoreError::Conflict(_)) => Exit::NotAllowed,
-        AdoptionError::Nobodys | AdoptionError::Store(_) => Exit::Preflight,
+        AdoptionError::Nobodys(_) | AdoptionError::Store(_) => Exit::Preflight,
     }
 }

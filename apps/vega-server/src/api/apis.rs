@@ -104,7 +104,8 @@ pub(crate) async fn token(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let Some(min_valid) = up_to_a_day(wanted.min_valid.as_deref().unwrap_or("0")) else {
-        let words = "min_valid is a length such as 30m, or seconds such as 1800; a day at most, for no token lives longer.";
+        let words = "min_valid is a length such as 30m, or seconds such as 1800; a day at most, for an API's own token lives no longer. \
+                     When an analytics token ends, its answer says.";
         return Err(Problem::new(ProblemCode::BadRequest, words));
     };
     let Some(wait) = wait(wanted.wait.as_deref().unwrap_or("0")) else {

@@ -12,7 +12,7 @@ import type {
   ListAuditResponses,
 } from "../generated/client/types.gen";
 import { openAt, openConsole } from "../testing/console";
-import { api, dashboard, MORNING, RUN } from "../testing/dashboard";
+import { account, api, dashboard, MORNING, RUN } from "../testing/dashboard";
 import { network, refused, signedOut, when } from "../testing/network";
 
 function entry(id: number, changes: Partial<Entry> = {}): Entry {
@@ -81,6 +81,16 @@ test("shows what happened, newest first, and goes on to older entries", async ()
   expect(screen.getByText("That is all.")).toBeVisible();
   expect(queries.at(0)).toEqual({ order: "newest" });
   expect(queries.at(-1)).toEqual({ order: "newest", after: "7" });
+});
+
+test("finds what is about an account's analytics token", async () => {
+  chain();
+  const queries = trail([entry(9, { api: "@default" })]);
+  const analytics = { status: "valid" as const, servable: true };
+  const { user } = await openAt("/audit", dashboard({ accounts: [account({ analytics })] }));
+  await rows();
+  await user.selectOptions(screen.getByLabelText("API"), "Analytics token of default");
+  await waitFor(() => expect(queries.at(-1)).toEqual({ order: "newest", api: "@default" }));
 });
 
 test("searches and filters; the search stands in the address", async () => {

@@ -32,6 +32,9 @@ export function FilterForm({ search, onSearch, apis, accounts }: Props) {
   const [words, setWords] = useState(search.q ?? "");
   const look = useDebouncedCallback((typed: string) => change("q", typed.trim()), 300);
   const file = useTakeAway(search);
+  const analytics = accounts
+    .filter((account) => account.analytics || search.api === `@${account.account}`)
+    .map(({ account }) => ({ value: `@${account}`, label: `Analytics token of ${account}` }));
   const isFiltered = Object.keys(search).length > 0;
   return (
     <search aria-label="Audit trail">
@@ -51,7 +54,7 @@ export function FilterForm({ search, onSearch, apis, accounts }: Props) {
           label="API"
           value={search.api ?? ""}
           onChange={(event) => change("api", event.currentTarget.value)}
-          data={[{ value: "", label: "All" }, ...apis.map((api) => api.api)]}
+          data={[{ value: "", label: "All" }, ...apis.map((api) => api.api), ...analytics]}
         />
         {accounts.length > 1 && (
           <NativeSelect

@@ -36,6 +36,10 @@ test("takes an API in any case of letters, as the list has it", () => {
   expect(searchOf({ api: "Primary" })).toEqual({ api: "PRIMARY" });
 });
 
+test("takes the name of an account's analytics token, which is no API's", () => {
+  expect(searchOf({ api: "@default" })).toEqual({ api: "@default" });
+});
+
 test("reads a number as words", () => {
   expect(searchOf({ q: 42 })).toEqual({ q: "42" });
 });

@@ -21,7 +21,7 @@ export interface AuditSearch {
 const FITS: Record<keyof AuditSearch, (text: string) => boolean> = {
   q: (text) => text.length <= 200,
   account: (text) => /^[a-z0-9][a-z0-9_-]*$/.test(text),
-  api: (text) => /^[a-z][a-z0-9_]*$/i.test(text),
+  api: (text) => /^([a-z][a-z0-9_]*|@[a-z0-9][a-z0-9_-]*)$/i.test(text),
   kind: (text) => Object.values<string>(AuditKind).includes(text),
   run: (text) => /^[0-9a-f-]{36}$/.test(text),
   from: isDay,
@@ -37,8 +37,8 @@ export function searchOf(address: Record<string, unknown>): AuditSearch {
     if (typeof text !== "string" || text === "" || !fits(text)) {
       return [];
     }
-    // As it stands in the list of APIs.
-    return [[field, field === "api" ? text.toUpperCase() : text]];
+    // As it stands in the list of APIs; an account's analytics token is called `@account`.
+    return [[field, field === "api" && !text.startsWith("@") ? text.toUpperCase() : text]];
   });
   return Object.fromEntries(fields) as AuditSearch;
 }

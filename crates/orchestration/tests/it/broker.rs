@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use tokio::time::sleep;
 use vega_domain::account::Api;
 use vega_domain::failure::{Failure, FailureReason};
 use vega_domain::ids::UserId;
@@ -25,6 +26,8 @@ pub(crate) struct Broker {
     dead: Mutex<HashSet<String>>,
     /// A price call says what the profile says, unless this does.
     prices: Mutex<Option<LastPriceAnswer>>,
+    /// How long a price call takes.
+    price_takes: Mutex<Duration>,
     time: Mutex<Result<Option<DateTime<Utc>>, Failure>>,
     refuses: Mutex<Option<Failure>>,
     /// How the next answers to codes of one API read, or that none comes.
@@ -53,6 +56,7 @@ impl Broker {
             profiles: Mutex::default(),
             dead: Mutex::default(),
             prices: Mutex::default(),
+            price_takes: Mutex::default(),
             time: Mutex::new(Ok(None)),
             refuses: Mutex::default(),
             exchanges: Mutex::default(),
@@ -79,6 +83,11 @@ impl Broker {
     /// What it says to whoever asks for a price.
     pub(crate) fn answers_price_calls(&self, answer: LastPriceAnswer) {
         *self.prices.lock().unwrap() = Some(answer);
+    }
+
+    /// From now on an answer to a price call takes so long.
+    pub(crate) fn takes_for_a_price(&self, time: Duration) {
+        *self.price_takes.lock().unwrap() = time;
     }
 
     /// How its answers to a code read.
@@ -137,7 +146,7 @@ impl TokenExchange for Broker {
         self.log.add(format!("POST {}", api.name));
         let takes = *self.takes.lock().unwrap();
         if !takes.is_zero() {
-            tokio::time::sleep(takes).await;
+            sleep(takes).await;
         }
         let name = api.name.as_str();
         let mut scripted = self.exchanges.lock().unwrap();
@@ -205,6 +214,8 @@ impl LastPriceApi for Broker {
             "price for {}",
             asked.expose().trim_start_matches("CANARY-token-")
         ));
+        let takes = *self.price_takes.lock().unwrap();
+        sleep(takes).await;
         let scripted = self.prices.lock().unwrap().clone();
         match (scripted, self.profile(asked).await) {
             (Some(answer), _) => answer,

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use rstest::rstest;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use vega_domain::accounts::ApiSelection;
 use vega_domain::failure::{Failure, FailureReason};
-use vega_domain::ids::ApiName;
+use vega_domain::ids::{ApiName, ClientId};
 use vega_domain::plan::{Decision, ForceReason, Plan, Wanted};
 use vega_domain::ports::{LastPriceAnswer, ProfileAnswer};
-use vega_domain::token::TokenStatus;
+use vega_domain::token::{StoredToken, TokenStatus};
 use vega_orchestration::{RunError, WaitPolicy};
 
 use crate::orchestration_fixture::{OrchestrationFixture, Standing, steps};
@@ -254,6 +254,31 @@ async fn only_the_chosen_apis_are_asked_about_and_planned() {
         fixture.log.take_only(&["record_checks"]),
         ["record_checks PRIMARY"]
     );
+}
+
+/// No sign-in is made for it, so nobody who waits for a plan waits for it.
+#[rstest]
+#[case::soon(Duration::from_millis(1500), 2)]
+#[case::late(Duration::from_mins(1), 1)]
+#[tokio::test(start_paused = true)]
+async fn an_analytics_token_is_heard_only_where_its_answer_comes_soon(
+    #[case] takes: Duration,
+    #[case] recorded: usize,
+) {
+    let fixture = six_valid();
+    let account = fixture.accounts.iter().next().unwrap();
+    let analytics = StoredToken {
+        api: ApiName::of_analytics(&account.id),
+        client_id: ClientId::of_no_app(),
+        ..fixture.token("PRIMARY", Standing::Valid)
+    };
+    fixture.database.put(analytics);
+    fixture.broker.takes_for_a_price(takes);
+    let began = Instant::now();
+    let verification = fixture.orchestrator().verify(Wanted::default()).await.unwrap();
+    assert_eq!(verification.decision, Decision::AllValid);
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    assert_eq!(fixture.log.take_only(&["record_checks"]).len(), recorded);
 }
 
 #[tokio::test(start_paused = true)]

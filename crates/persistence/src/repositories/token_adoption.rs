@@ -34,13 +34,15 @@ impl TokenAdoption for SqlTokenRepository {
         let revoked = marks
             .get(Whose::Revoked(token.api.as_str()))
             .and_then(generation_of);
-        if token.generation != Generation::after(newest.max(revoked)) {
-            return Err(StoreError::Conflict(format!(
-                "{} has another token since: generation {} does not follow {}",
-                token.api,
-                token.generation,
-                newest.max(revoked).map_or(0, Generation::get)
-            )));
+        let next = Generation::after(newest.max(revoked));
+        if token.generation != next {
+            let why = if token.generation > next {
+                "has a newer token, which came while the database took nothing and waits in the spool. `vega verify` brings it in: look \
+                 whether another one is needed"
+            } else {
+                "has another token since. Look whether another one is needed"
+            };
+            return Err(StoreError::Conflict(format!("{} {why}", token.api)));
         }
         let sealed = SealedToken {
             access_token: tx.sealer.seal(

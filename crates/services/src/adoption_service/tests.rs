@@ -87,7 +87,16 @@ impl Fixture {
 fn claims(user_id: Option<&str>, hours: Option<i64>) -> TokenClaims {
     TokenClaims {
         user_id: user_id.map(user),
+        made_at: None,
         ends_at: hours.map(|hours| at(0) + TimeDelta::hours(hours)),
+    }
+}
+
+/// What one says that was made so many hours ago, and ends in five hours.
+fn made(hours_ago: i64) -> TokenClaims {
+    TokenClaims {
+        made_at: Some(at(0) - TimeDelta::hours(hours_ago)),
+        ..claims(Some("AB1234"), Some(5))
     }
 }
 
@@ -181,6 +190,7 @@ async fn what_is_there_for_another_app_is_not_what_is_meant() {
 /// Nothing is stored, and no words hold the token.
 #[rstest]
 #[case::an_analytics_token(claims(None, Some(24 * 300)), ProfileAnswer::Valid(user("AB1234")), "it only reads")]
+#[case::an_analytics_token_on_its_last_day(made(24 * 364), ProfileAnswer::Valid(user("AB1234")), "it only reads")]
 #[case::yesterdays(claims(None, Some(-1)), ProfileAnswer::Valid(user("AB1234")), "died at")]
 #[case::dead(claims(None, None), ProfileAnswer::Invalid, "calls this token dead")]
 #[case::not_known(claims(None, None), ProfileAnswer::Unknown(down()), "did not say")]
@@ -235,6 +245,7 @@ async fn an_analytics_token_is_proven_by_a_price_and_given_to_nobody_who_trades(
 #[tokio::test]
 async fn one_that_does_not_say_when_it_ends_lives_for_a_year() {
     let fixture = Fixture::new(ProfileAnswer::Invalid, vec![LastPriceAnswer::Given]);
+    fixture.store.put(stored("PRIMARY", 1));
     let adopted = fixture
         .adopt_analytics(claims(Some("AB1234"), None))
         .await
@@ -246,6 +257,7 @@ async fn one_that_does_not_say_when_it_ends_lives_for_a_year() {
 async fn a_first_refusal_of_an_analytics_token_is_asked_about_again() {
     let prices = vec![LastPriceAnswer::TokenDead, LastPriceAnswer::Given];
     let fixture = Fixture::new(ProfileAnswer::Invalid, prices);
+    fixture.store.put(stored("PRIMARY", 1));
     fixture
         .adopt_analytics(claims(Some("AB1234"), None))
         .await
@@ -253,7 +265,8 @@ async fn a_first_refusal_of_an_analytics_token_is_asked_about_again() {
 }
 
 #[rstest]
-#[case::of_the_day(claims(Some("AB1234"), Some(5)), vec![], "it is the day's token of an app")]
+#[case::of_the_day(made(5), vec![], "it is the day's token of an app. `vega adopt API` takes it")]
+#[case::of_the_day_or_ending(claims(Some("AB1234"), Some(5)), vec![], "or an analytics token at its end")]
 #[case::over(claims(Some("AB1234"), Some(-5)), vec![], "died at")]
 #[case::a_strangers(claims(Some("ZZ9999"), None), vec![], "belongs to ZZ9999")]
 #[case::dead(claims(Some("AB1234"), None), vec![LastPriceAnswer::TokenDead, LastPriceAnswer::TokenDead], "calls this token dead")]
@@ -274,9 +287,23 @@ async fn an_analytics_token_that_does_not_belong_is_refused_with_its_cause(
     assert!(fixture.analytics().is_none());
 }
 
+/// On its last day it still opens what it opened, and what it says of itself tells it from a day's token.
 #[tokio::test]
-async fn one_whose_person_nobody_knows_is_not_taken() {
+async fn an_analytics_token_is_taken_on_its_last_day() {
+    let fixture = Fixture::new(ProfileAnswer::Invalid, vec![LastPriceAnswer::Given]);
+    fixture.store.put(stored("PRIMARY", 1));
+    let adopted = fixture.adopt_analytics(made(24 * 364)).await.unwrap();
+    assert_eq!(adopted.valid_until, at(0) + TimeDelta::hours(5));
+}
+
+/// What a token says of itself is no proof: it would be given to this account's programs for a year.
+#[rstest]
+#[case::it_does_not_say(None)]
+#[case::it_says_so_itself(Some("ZZ9999"))]
+#[tokio::test]
+async fn one_of_an_account_whose_person_nobody_knows_is_not_taken(#[case] says: Option<&str>) {
     let fixture = Fixture::new(ProfileAnswer::Invalid, vec![]);
-    let refused = fixture.adopt_analytics(claims(None, None)).await.unwrap_err();
-    assert!(matches!(refused, AdoptionError::Nobodys), "{refused}");
+    let refused = fixture.adopt_analytics(claims(says, None)).await.unwrap_err();
+    assert!(matches!(refused, AdoptionError::Nobodys(_)), "{refused}");
+    assert!(fixture.analytics().is_none());
 }
